@@ -1,0 +1,7 @@
+export * from './crc64.ts'
+export * from './endpoints.ts'
+export * from './part.ts'
+export * from './part-plan.ts'
+export * from './primitives.ts'
+export * from './problem.ts'
+export * from './upload.ts'
