@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises'
+import type { Scope } from '@partway/client/contract'
+import { type CliConfig, loadCliConfig } from '../config.ts'
+import { mintDevToken } from './dev-token.ts'
+import { CommandFailure, exitCode } from './exit-code.ts'
+import { type LocalFile, readLocalFile } from './local-file.ts'
+
+/** Which server a command talks to, and how it gets a bearer token for it. */
+export interface Session {
+  /** Without a slash at its end: endpoint paths such as `/v1/uploads` are appended to it. */
+  baseUrl: string
+  /** A token that is valid now. Cheap; ask again after a 401 and before long work, and never keep the answer. */
+  token: () => Promise<string>
+}
+
+/**
+ * Finds server and token for a command, in this order: PARTWAY_URL and PARTWAY_TOKEN; else the server in local mode that
+ * runs on this data directory (PARTWAY_DATA_DIR, by default `.partway/`), with tokens minted from its own secret.
+ * With PARTWAY_URL alone, tokens are minted only if it names that local server. `scopes` is what a minted token holds.
+ * Throws CommandFailure: `usage` when no server is known, `unauthorized` when no token can be had.
+ *
+ *     const { baseUrl, token } = await findSession()
+ *     const client = createUploadClient({ baseUrl, token })
+ */
+export async function findSession(
+  scopes: readonly Scope[] = ['uploads', 'credentials'],
+  config: CliConfig = loadCliConfig(),
+): Promise<Session> {
+  const local = await readLocalFile(config.dataDir)
+  const baseUrl = config.url ?? local?.url
+  if (!baseUrl) {
+    throw new CommandFailure(
+      exitCode.usage,
+      `No server is known. Start one with "partway serve" (its data directory would be ${config.dataDir}), or set PARTWAY_URL and PARTWAY_TOKEN.`,
+    )
+  }
+  const given = config.token
+  if (given !== null) return { baseUrl, token: async () => given }
+  if (local?.url !== baseUrl) {
+    throw new CommandFailure(exitCode.unauthorized, `PARTWAY_TOKEN is not set, and ${baseUrl} is not a local server.`)
+  }
+  return { baseUrl, token: () => mintLocalToken(local, scopes, config) }
+}
+
+const LOCAL_TOKEN_SECONDS = 900
+
+async function mintLocalToken(local: LocalFile, scopes: readonly Scope[], config: CliConfig): Promise<string> {
+  const secret =
+    local.secretFile === null ? config.jwtSecret : await readFile(local.secretFile, 'utf8').catch(() => null)
+  if (!secret) {
+    throw new CommandFailure(exitCode.unauthorized, 'The local server has a JWT_SECRET of its own: set PARTWAY_TOKEN.')
+  }
+  const signer = { secret: secret.trim(), issuer: local.issuer, audience: local.audience }
+  return mintDevToken(signer, { subject: LOCAL_SUBJECT, scopes, ttlSeconds: LOCAL_TOKEN_SECONDS })
+}
+
+/** Who the CLI is to a local server; the user token that `partway serve` prints is of the same subject. */
+export const LOCAL_SUBJECT = 'local-user'
