@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import { defaultPorts } from './config-rules.ts'
 import { LOCAL_BUCKET, localRootKey, localServerUser } from './local-identities.ts'
+import type { Addressing } from './oss/sign-v4.ts'
 import type { Variables } from './variables.ts'
 
-/** Where the bucket stands in a URL: a label before the host, implied by the host, or the first path segment. */
-export type Addressing = 'virtual' | 'cname' | 'path'
+export type { Addressing } from './oss/sign-v4.ts'
 
 /** The bucket, and the two ways to it. Endpoints are base URLs without bucket and without a slash at their end. */
 export interface OssConfig {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Scope } from '@partway/client/contract'
 import { type CliConfig, loadCliConfig } from '../config.ts'
-import { mintDevToken } from './dev-token.ts'
+import { mintDevToken } from '../dev-token.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
 import { type LocalFile, readLocalFile } from './local-file.ts'
 

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import type { RequestHandler, Response } from 'express'
+import { pinoHttp } from 'pino-http'
+import type { RequestContext } from '../deps.ts'
+import type { Logger } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+
+/** What is known of a request besides what its caller sent. */
+interface Known extends RequestContext {
+  /** Name of the endpoint it met, for metrics and the log; set by bind. */
+  endpoint: string
+}
+
+const contexts = new WeakMap<Response, Known>()
+
+/** The context of the request that `response` answers. */
+export function contextOf(response: Response): Known {
+  const context = contexts.get(response)
+  if (!context) throw new Error('the request did not pass through requestContext')
+  return context
+}
+
+/** Characters that need no escaping in headers, log lines and URLs. */
+const saneRequestId = /^[A-Za-z0-9._-]{1,128}$/
+
+/**
+ * Gives each request its id (the caller's X-Request-Id if it is sane), a logger that carries it, and a signal that fires when the caller
+ * hangs up. Writes one log line and one metric per answer; never a body, a query or a header.
+ */
+export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] {
+  const logRequest = pinoHttp({
+    logger: log,
+    genReqId: (request, response) => {
+      const sent = request.headers['x-request-id']
+      const id = typeof sent === 'string' && saneRequestId.test(sent) ? sent : randomUUID()
+      response.setHeader('X-Request-Id', id)
+      return id
+    },
+    quietReqLogger: true,
+    customAttributeKeys: { reqId: 'requestId' },
+    serializers: {
+      req: ({ method, url, remoteAddress }: { method: string; url: string; remoteAddress: string }) => ({
+        method,
+        path: url.split('?', 1)[0],
+        remoteAddress,
+      }),
+      res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
+    },
+    customProps: (_request, response) => ({ endpoint: contexts.get(response as Response)?.endpoint }),
+    customLogLevel: (request, response) => {
+      if (response.statusCode >= 500) return 'error'
+      return /\/(healthz|readyz|metrics)$/.test(request.url ?? '') ? 'debug' : 'info'
+    },
+    customSuccessMessage: () => 'answered',
+    customErrorMessage: () => 'failed',
+  })
+
+  const remember: RequestHandler = (request, response, next) => {
+    const startedAt = process.hrtime.bigint()
+    const hangUp = new AbortController()
+    const context: Known = {
+      signal: hangUp.signal,
+      log: request.log,
+      requestId: String(request.id),
+      endpoint: 'unknown',
+    }
+    contexts.set(response, context)
+    response.once('close', () => {
+      if (!response.writableFinished) hangUp.abort()
+      const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
+      metrics.requestAnswered(context.endpoint, response.headersSent ? response.statusCode : 499, seconds)
+    })
+    next()
+  }
+  return [logRequest, remember]
+}

@@ -1,0 +1,95 @@
+import type { AbortReason, UploadState } from '@partway/client/contract'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What the server counts. One object per app, with its own registry. Labels are from fixed sets, never from a caller. */
+export interface Metrics {
+  /** The exposition text of everything counted so far, and its media type. */
+  expose(): Promise<{ text: string; contentType: string }>
+  /** `endpoint` is a name of the contract's table, `unknown` where no endpoint was met. */
+  requestAnswered(endpoint: string, status: number, seconds: number): void
+  /** `resumed`: an open upload of the same fingerprint. `repeated`: the same idempotency key. */
+  uploadCreated(how: 'new' | 'resumed' | 'repeated'): void
+  uploadCompleted(sizeBytes: number): void
+  uploadAborted(reason: AbortReason): void
+  grantsIssued(count: number): void
+  /** Parts compared with ListParts at complete. */
+  partsChecked(count: number): void
+  /** `outcome`: `ok`, an error code of OSS, or `unreachable`. */
+  ossCall(operation: string, outcome: string, seconds: number): void
+  /** A row whose lease had run out was driven on, out of `state`, or could not be. */
+  recoveryDrive(state: UploadState, outcome: 'moved' | 'waiting' | 'failed'): void
+  sweepRun(outcome: 'ok' | 'failed', uploadsExpired: number): void
+  /** Called at every scrape. Replaces what was watched before. */
+  watchPool(read: () => { total: number; idle: number; waiting: number }): void
+}
+
+const requestSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** `build` labels the constant `partway_build_info`. */
+export function createMetrics(build: { version: string }): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Counter({ name: `partway_${name}`, help, labelNames: [...labelNames], registers })
+  const duration = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Histogram({ name: `partway_${name}`, help, labelNames: [...labelNames], buckets: requestSeconds, registers })
+
+  const requests = duration('http_request_duration_seconds', 'Time to answer a request.', ['endpoint', 'status'])
+  const created = counter('uploads_created_total', 'Uploads that create answered with.', ['how'])
+  const completed = counter('uploads_completed_total', 'Uploads that became an object.')
+  const completedBytes = counter('uploads_completed_bytes_total', 'Bytes of the uploads that became an object.')
+  const aborted = counter('uploads_aborted_total', 'Uploads that ended without an object.', ['reason'])
+  const grants = counter('grants_issued_total', 'Presigned part URLs handed out.')
+  const parts = counter('parts_checked_total', 'Parts compared with what OSS lists before completing.')
+  const oss = duration('oss_call_duration_seconds', 'Time of a call to OSS.', ['operation', 'outcome'])
+  const drives = counter('recovery_drives_total', 'Half-done uploads taken over after their lease.', [
+    'state',
+    'outcome',
+  ])
+  const sweeps = counter('sweeps_total', 'Passes of the sweep.', ['outcome'])
+  const expired = counter('sweep_uploads_expired_total', 'Uploads that a sweep expired.')
+
+  let readPool = () => ({ total: 0, idle: 0, waiting: 0 })
+  new Gauge({
+    name: 'partway_db_pool_connections',
+    help: 'Database connections of this process, and requests waiting for one.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { total, idle, waiting } = readPool()
+      this.set({ state: 'busy' }, total - idle)
+      this.set({ state: 'idle' }, idle)
+      this.set({ state: 'waiting' }, waiting)
+    },
+  })
+  new Gauge({
+    name: 'partway_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version: build.version, node: process.versions.node }, 1)
+
+  return {
+    expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    requestAnswered: (endpoint, status, seconds) => requests.observe({ endpoint, status }, seconds),
+    uploadCreated: (how) => created.inc({ how }),
+    uploadCompleted(sizeBytes) {
+      completed.inc()
+      completedBytes.inc(sizeBytes)
+    },
+    uploadAborted: (reason) => aborted.inc({ reason }),
+    grantsIssued: (count) => grants.inc(count),
+    partsChecked: (count) => parts.inc(count),
+    ossCall: (operation, outcome, seconds) => oss.observe({ operation, outcome }, seconds),
+    recoveryDrive: (state, outcome) => drives.inc({ state, outcome }),
+    sweepRun(outcome, uploadsExpired) {
+      sweeps.inc({ outcome })
+      expired.inc(uploadsExpired)
+    },
+    watchPool(read) {
+      readPool = read
+    },
+  }
+}
