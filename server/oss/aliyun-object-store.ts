@@ -1,0 +1,256 @@
+import type { CompleteOutcome, ListedPart, ObjectAttributes, ObjectFacts, ObjectStore } from './object-store.ts'
+import { StorageProblem } from './object-store.ts'
+import { createOssRequester, headerText, type OssConnection, type OssReply, textOf } from './oss-request.ts'
+import { type Addressing, createPresignerV4 } from './sign-v4.ts'
+
+export interface AliyunObjectStoreOptions extends OssConnection {
+  /** What clients upload to: a CNAME or the acceleration endpoint, where the server itself uses an internal one. */
+  publicEndpoint: string
+  publicAddressing: Addressing
+  /** Bind each part's exact length into its URL. */
+  signContentLength: boolean
+  /** Refuse to replace an object. */
+  forbidOverwrite: boolean
+}
+
+// The service goes on joining parts when nobody listens any more; HeadObject tells the outcome later.
+const completeTimeoutMs = 25_000
+// The default credential chain renews 15 minutes before the end, so what it returns lives at least that long.
+const temporaryCredentialsLiveSeconds = 900
+
+/** The ObjectStore on Alibaba Cloud OSS (and on the local cloud, which speaks the same protocol). */
+export function createAliyunObjectStore(options: AliyunObjectStoreOptions): ObjectStore {
+  const { bucket, region } = options
+  const oss = createOssRequester(options)
+  const overwrite: Record<string, string> = options.forbidOverwrite ? { 'x-oss-forbid-overwrite': 'true' } : {}
+
+  async function readUploadsPage(key: string, marker: { key: string; uploadId: string } | null) {
+    const { xml } = await oss.send({
+      operation: 'ListMultipartUploads',
+      method: 'GET',
+      query: {
+        uploads: null,
+        prefix: key,
+        'encoding-type': 'url',
+        'max-uploads': '1000',
+        ...(marker ? { 'key-marker': marker.key, 'upload-id-marker': marker.uploadId } : {}),
+      },
+      repeatable: true,
+    })
+    // An answer without its own root's elements is not an empty list.
+    if (textOf(xml, 'IsTruncated') === undefined) throw unreadable('ListMultipartUploads')
+    const found = elements(xml, 'Upload')
+      .filter((upload) => decodeURIComponent(textOf(upload, 'Key') ?? '') === key)
+      .map((upload) => ({ uploadId: textOf(upload, 'UploadId') ?? '', initiated: textOf(upload, 'Initiated') ?? '' }))
+    const next =
+      textOf(xml, 'IsTruncated') === 'true'
+        ? {
+            key: decodeURIComponent(textOf(xml, 'NextKeyMarker') ?? ''),
+            uploadId: textOf(xml, 'NextUploadIdMarker') ?? '',
+          }
+        : null
+    return { found, next }
+  }
+
+  return {
+    bucket,
+    region,
+
+    async initiateUpload(key, attributes) {
+      const { xml } = await oss.send({
+        operation: 'InitiateMultipartUpload',
+        method: 'POST',
+        key,
+        query: { uploads: null },
+        headers: objectHeaders(attributes),
+      })
+      const ossUploadId = textOf(xml, 'UploadId')
+      if (!ossUploadId) throw unreadable('InitiateMultipartUpload')
+      return ossUploadId
+    },
+
+    async findUploads(key) {
+      const all: { uploadId: string; initiated: string }[] = []
+      let marker: { key: string; uploadId: string } | null = null
+      do {
+        const page = await readUploadsPage(key, marker)
+        all.push(...page.found)
+        // Keys come in order: a page that ends on a longer key has shown all of this one.
+        marker = page.next?.key === key ? page.next : null
+      } while (marker)
+      return all.sort((a, b) => a.initiated.localeCompare(b.initiated)).map((upload) => upload.uploadId)
+    },
+
+    async listParts(key, ossUploadId, { after, limit }) {
+      const reply = await oss.send({
+        operation: 'ListParts',
+        method: 'GET',
+        key,
+        query: { uploadId: ossUploadId, 'max-parts': String(limit), 'part-number-marker': String(after) },
+        expect: ['NoSuchUpload'],
+        repeatable: true,
+      })
+      if (reply.errorCode) return null
+      const isTruncated = textOf(reply.xml, 'IsTruncated')
+      if (isTruncated === undefined) throw unreadable('ListParts')
+      const parts = elements(reply.xml, 'Part').map(toListedPart)
+      return { parts, nextAfter: isTruncated === 'true' ? (parts.at(-1)?.partNumber ?? null) : null }
+    },
+
+    async completeUpload(key, ossUploadId, parts) {
+      const list = parts.map(
+        (part) => `<Part><PartNumber>${part.partNumber}</PartNumber><ETag>"${part.etag}"</ETag></Part>`,
+      )
+      return outcomeOf(() =>
+        oss.send({
+          operation: 'CompleteMultipartUpload',
+          method: 'POST',
+          key,
+          query: { uploadId: ossUploadId },
+          headers: overwrite,
+          body: `<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`,
+          expect: ['NoSuchUpload', 'FileAlreadyExists', 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'],
+          timeoutMs: completeTimeoutMs,
+        }),
+      )
+    },
+
+    async abortUpload(key, ossUploadId) {
+      const reply = await oss.send({
+        operation: 'AbortMultipartUpload',
+        method: 'DELETE',
+        key,
+        query: { uploadId: ossUploadId },
+        expect: ['NoSuchUpload'],
+        repeatable: true,
+      })
+      return reply.errorCode ? 'gone' : 'aborted'
+    },
+
+    async headObject(key) {
+      const reply = await oss.send({
+        operation: 'HeadObject',
+        method: 'HEAD',
+        key,
+        expect: ['NoSuchKey'],
+        repeatable: true,
+      })
+      return reply.errorCode ? null : toObjectFacts(reply.headers)
+    },
+
+    async putEmptyObject(key, attributes) {
+      return outcomeOf(() =>
+        oss.send({
+          operation: 'PutObject',
+          method: 'PUT',
+          key,
+          headers: { ...objectHeaders(attributes), ...overwrite },
+          expect: ['FileAlreadyExists'],
+        }),
+      )
+    },
+
+    async deleteObject(key) {
+      await oss.send({ operation: 'DeleteObject', method: 'DELETE', key, repeatable: true })
+    },
+
+    async presignParts(key, ossUploadId, ttlSeconds) {
+      const now = options.now()
+      const presign = createPresignerV4({
+        method: 'PUT',
+        baseUrl: options.publicEndpoint,
+        addressing: options.publicAddressing,
+        bucket,
+        key,
+        region,
+        credentials: await options.credentials.get(),
+        now,
+        expiresSeconds: ttlSeconds,
+        ...(options.signContentLength ? { additionalHeaders: ['content-length'] } : {}),
+      })
+      // The signature's clock has whole seconds.
+      const expiresAt = new Date((Math.floor(now.getTime() / 1000) + ttlSeconds) * 1000)
+      return ({ partNumber, sizeBytes, md5 }) => {
+        const headers: Record<string, string> = md5 ? { 'Content-MD5': md5 } : {}
+        const url = presign({
+          query: { partNumber: String(partNumber), uploadId: ossUploadId },
+          headers: { ...headers, 'content-length': String(sizeBytes) },
+        })
+        return { url, headers, expiresAt }
+      }
+    },
+
+    async maxGrantSeconds() {
+      const { securityToken } = await options.credentials.get()
+      return securityToken ? temporaryCredentialsLiveSeconds : Number.POSITIVE_INFINITY
+    },
+
+    async ping() {
+      await oss.send({
+        operation: 'ListMultipartUploads',
+        method: 'GET',
+        query: { uploads: null, 'max-uploads': '1' },
+        timeoutMs: 2_000,
+      })
+    },
+
+    close: () => oss.close(),
+  }
+}
+
+function objectHeaders({ contentType, contentDisposition, metadata }: ObjectAttributes): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': contentType, 'content-disposition': contentDisposition }
+  for (const [name, value] of Object.entries(metadata)) headers[`x-oss-meta-${name}`] = value
+  return headers
+}
+
+function elements(xml: Record<string, unknown>, name: string): Record<string, unknown>[] {
+  const value = xml[name]
+  return Array.isArray(value) ? value : []
+}
+
+function toListedPart(part: Record<string, unknown>): ListedPart {
+  return {
+    partNumber: Number(textOf(part, 'PartNumber')),
+    sizeBytes: Number(textOf(part, 'Size')),
+    etag: bareETag(textOf(part, 'ETag')),
+    crc64: textOf(part, 'HashCrc64ecma') ?? null,
+    lastModified: textOf(part, 'LastModified') ?? '',
+  }
+}
+
+function toObjectFacts(headers: OssReply['headers']): ObjectFacts {
+  return {
+    sizeBytes: Number(headerText(headers, 'content-length') ?? 0),
+    etag: bareETag(headerText(headers, 'etag')),
+    crc64: headerText(headers, 'x-oss-hash-crc64ecma') ?? null,
+    uploadTag: headerText(headers, 'x-oss-meta-partway-upload') ?? null,
+  }
+}
+
+/** Without quotes or their entities, in upper case. */
+function bareETag(etag = ''): string {
+  return etag.replace(/&quot;|&#34;|"/g, '').toUpperCase()
+}
+
+async function outcomeOf(send: () => Promise<OssReply>): Promise<CompleteOutcome> {
+  try {
+    const { errorCode, headers, xml } = await send()
+    if (errorCode === 'NoSuchUpload') return { outcome: 'upload-gone' }
+    if (errorCode === 'FileAlreadyExists') return { outcome: 'key-exists' }
+    if (errorCode) return { outcome: 'part-changed' }
+    const etag = bareETag(textOf(xml, 'ETag') ?? headerText(headers, 'etag'))
+    if (!etag) return { outcome: 'unknown', cause: unreadable('CompleteMultipartUpload') }
+    return { outcome: 'done', etag, crc64: headerText(headers, 'x-oss-hash-crc64ecma') ?? null }
+  } catch (cause) {
+    const hadNoEffect = cause instanceof StorageProblem && !cause.maybeApplied
+    return hadNoEffect ? { outcome: 'refused', cause } : { outcome: 'unknown', cause }
+  }
+}
+
+function unreadable(operation: string): StorageProblem {
+  return new StorageProblem('Object storage gave no usable answer.', {
+    cause: new Error(`${operation}: a reply of 2xx without what it must contain`),
+    maybeApplied: true,
+  })
+}

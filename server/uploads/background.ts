@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Deps } from '../deps.ts'
+import { expireUploads } from './expire-uploads.ts'
+import { recoverUploads } from './recover-uploads.ts'
+
+const recoverEverySeconds = 30
+
+/** Work that runs beside requests. */
+export interface BackgroundWork {
+  /** Resolves when what is under way has come to its end. */
+  stop(): Promise<void>
+}
+
+/** Recovers uploads at once and every 30 s, and expires stale ones every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such
+ *  as a database that is down, is logged and tried again the next time. */
+export function startBackgroundWork(deps: Deps): BackgroundWork {
+  const stopping = new AbortController()
+  const loops = [
+    repeat(deps, 'recovery', recoverEverySeconds, stopping.signal, (signal) => recoverUploads(deps, signal)),
+    repeat(deps, 'sweep', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) => sweep(deps, signal)),
+  ]
+  return {
+    async stop() {
+      stopping.abort()
+      await Promise.all(loops)
+    },
+  }
+}
+
+async function sweep(deps: Deps, signal: AbortSignal): Promise<void> {
+  try {
+    deps.metrics.sweepRun('ok', await expireUploads(deps, signal))
+  } catch (error) {
+    deps.metrics.sweepRun('failed', 0)
+    throw error
+  }
+}
+
+async function repeat(
+  deps: Deps,
+  name: string,
+  everySeconds: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await work(signal).catch((error: unknown) => deps.log.error({ err: error }, `the ${name} failed`))
+    // Instances started together should not work together for ever.
+    const jitteredMs = everySeconds * 1000 * (0.9 + Math.random() * 0.2)
+    await delay(jitteredMs, undefined, { signal }).catch(() => {})
+  }
+}

@@ -1,0 +1,57 @@
+import type { UploadRow } from '../db/upload-row.ts'
+import { closeAborted, markAborted, setDue } from '../db/upload-rows.ts'
+import type { Deps } from '../deps.ts'
+import { withLease } from './lease.ts'
+import { rereadUpload } from './reread-upload.ts'
+
+// After the last grant's death a PUT that began in time may still land.
+const LOOK_AGAIN_SECONDS = 60
+const maxRounds = 3
+
+/**
+ * Drives an `aborting` row, whose lease the caller holds, to `aborted`: discards every multipart upload on its key until OSS knows none.
+ * May run any number of times: aborting what is gone changes nothing.
+ */
+export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
+  return withLease(deps, row, async () => {
+    if (row.abortReason === 'integrity') await deleteOwnObject(deps, row)
+    await discardParts(deps, row)
+    deps.passed?.('abort: parts discarded')
+    const aborted = await markAborted(deps.db.prisma, row.id, LOOK_AGAIN_SECONDS)
+    if (!aborted) return rereadUpload(deps, row.id)
+    deps.passed?.('abort: outcome recorded')
+    deps.metrics.uploadAborted(row.abortReason ?? 'user')
+    return aborted
+  })
+}
+
+/** The second look at an `aborted` row: removes parts that landed after the abort, and looks once more if there were any. */
+export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> {
+  return withLease(deps, row, async () => {
+    const foundSome = await discardParts(deps, row)
+    if (foundSome) await setDue(deps.db.prisma, row.id, 'aborted', LOOK_AGAIN_SECONDS)
+    else await closeAborted(deps.db.prisma, row.id)
+    return rereadUpload(deps, row.id)
+  })
+}
+
+/** Aborts every multipart upload on the row's key, until each is gone. The key is this row's alone, so are they. True when there was
+ *  one. Throws when one is still there after some rounds: a part lands in between each time. */
+async function discardParts(deps: Deps, row: UploadRow): Promise<boolean> {
+  const ossUploadIds = new Set(await deps.objects.findUploads(row.key))
+  if (row.ossUploadId !== null) ossUploadIds.add(row.ossUploadId)
+  let foundSome = false
+  for (const ossUploadId of ossUploadIds) {
+    let rounds = 0
+    while ((await deps.objects.abortUpload(row.key, ossUploadId)) === 'aborted') {
+      foundSome = true
+      if (++rounds >= maxRounds) throw new Error('a multipart upload outlives its aborts')
+    }
+  }
+  return foundSome
+}
+
+async function deleteOwnObject(deps: Deps, row: UploadRow): Promise<void> {
+  const object = await deps.objects.headObject(row.key)
+  if (object?.uploadTag === row.id) await deps.objects.deleteObject(row.key)
+}

@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { findParts, markRefused } from '../db/part-rows.ts'
+import { planOf, type UploadRow } from '../db/upload-row.ts'
+import { beginAborting, markCompleted, recordCompleteSent, returnToUploading, setDue } from '../db/upload-rows.ts'
+import type { Deps } from '../deps.ts'
+import type { CompleteOutcome, ListedPart, ObjectFacts } from '../oss/object-store.ts'
+import { Problem } from '../problem.ts'
+import { checkParts, type PartFault, plannedParts, refusalMark } from './check-parts.ts'
+import { discardUpload } from './discard-upload.ts'
+import { retryInSeconds, withLease } from './lease.ts'
+import { rereadUpload } from './reread-upload.ts'
+import { attributesOf } from './start-upload.ts'
+import { readStoredParts } from './stored-parts.ts'
+import { LEASE_SECONDS, LOST_REPLY_PATIENCE_SECONDS } from './upload-state.ts'
+
+const emptyCrc64 = '0'
+const maxNamedParts = 1000
+
+/**
+ * Drives a `completing` row, whose lease the caller holds, to its outcome: `completed`; `uploading` with a thrown `parts-missing` or
+ * `part-mismatch`; `aborting` or `aborted`; or still `completing` when OSS does not tell yet. `claimedCrc64` is the client's word for
+ * the whole file, if it gave one. May run any number of times: the object's own tag says whether an earlier run was heard.
+ */
+export async function finishUpload(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
+  return withLease(deps, row, async () => {
+    // Only a Complete that was sent can have made the object, so the usual run does without this look.
+    if (row.completeSentAt !== null) {
+      const object = await deps.objects.headObject(row.key)
+      if (object) return judgeObject(deps, row, object)
+    }
+    return row.sizeBytes === 0 ? putEmpty(deps, row, claimedCrc64) : joinParts(deps, row, claimedCrc64)
+  })
+}
+
+async function putEmpty(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
+  if (claimedCrc64 !== null && claimedCrc64 !== emptyCrc64) throw await refuse(deps, row, wholeFileDiffers())
+  const sent = await recordCompleteSent(deps.db.prisma, row.id, emptyCrc64)
+  if (!sent) return rereadUpload(deps, row.id)
+  deps.passed?.('complete: parts checked')
+  const outcome = await deps.objects.putEmptyObject(row.key, attributesOf(row))
+  deps.passed?.('complete: parts joined')
+  return settle(deps, sent, outcome, row.completeSentAt === null)
+}
+
+async function joinParts(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
+  const listed = await readStoredParts(deps.objects, row)
+  if (!listed) return settle(deps, row, { outcome: 'upload-gone' }, false)
+  const expectedCrc64 = await assertComplete(deps, row, listed, claimedCrc64)
+  const sent = await recordCompleteSent(deps.db.prisma, row.id, expectedCrc64)
+  if (!sent) return rereadUpload(deps, row.id)
+  deps.passed?.('complete: parts checked')
+  const outcome = await deps.objects.completeUpload(row.key, row.ossUploadId ?? '', plannedParts(planOf(row), listed))
+  deps.passed?.('complete: parts joined')
+  return settle(deps, sent, outcome, row.completeSentAt === null)
+}
+
+/** The CRC-64 the object must have, as far as it is known. Throws, with the row back in `uploading`, when parts are missing or wrong. */
+async function assertComplete(
+  deps: Deps,
+  row: UploadRow,
+  listed: readonly ListedPart[],
+  claimedCrc64: string | null,
+): Promise<string | null> {
+  const { missing, mismatched, crc64 } = checkParts(planOf(row), listed, await findParts(deps.db.prisma, row.id))
+  deps.metrics.partsChecked(listed.length)
+  if (mismatched.length > 0) {
+    const marks = new Map(listed.map((part) => [part.partNumber, refusalMark(part)]))
+    const refusals = mismatched.map(({ partNumber }) => ({ partNumber, mark: marks.get(partNumber) ?? '' }))
+    await markRefused(deps.db.prisma, row.id, refusals)
+  }
+  const faults = [...missing, ...mismatched]
+  if (faults.length > 0) throw await refuse(deps, row, partsProblem(faults, missing.length > 0))
+  if (claimedCrc64 !== null && crc64 !== null && claimedCrc64 !== crc64)
+    throw await refuse(deps, row, wholeFileDiffers())
+  return crc64 ?? claimedCrc64
+}
+
+function partsProblem(faults: PartFault[], someMissing: boolean): Problem {
+  const parts = faults.sort((a, b) => a.partNumber - b.partNumber).slice(0, maxNamedParts)
+  const detail = `${faults.length} ${faults.length === 1 ? 'part is' : 'parts are'} missing or wrong.`
+  return new Problem(someMissing ? 'parts-missing' : 'part-mismatch', detail, { parts })
+}
+
+function wholeFileDiffers(): Problem {
+  return new Problem('part-mismatch', 'The stored parts joined have another CRC-64 than the file. Compare each part’s.')
+}
+
+/** Nothing was committed: the upload goes on. The problem is returned for the caller to throw. */
+async function refuse(deps: Deps, row: UploadRow, problem: Problem): Promise<Problem> {
+  await returnToUploading(deps.db.prisma, row.id)
+  return problem
+}
+
+/** After Complete, whatever was heard of it: the object decides. `isFirst`: no earlier Complete can still take effect. */
+async function settle(deps: Deps, row: UploadRow, outcome: CompleteOutcome, isFirst: boolean): Promise<UploadRow> {
+  if (outcome.outcome === 'part-changed') {
+    throw await refuse(deps, row, new Problem('part-mismatch', 'A part changed while the parts were being joined.'))
+  }
+  if (outcome.outcome === 'refused' && isFirst) throw await refuse(deps, row, outcome.cause)
+  if (outcome.outcome === 'unknown') {
+    deps.log.warn({ uploadId: row.id, err: outcome.cause }, 'no usable reply to Complete; asking for the object')
+  }
+  const object = await findObjectPatiently(deps, row)
+  if (object) return judgeObject(deps, row, object)
+  if (mayStillTurnUp(row)) {
+    await setDue(deps.db.prisma, row.id, 'completing', retryInSeconds(row))
+    return rereadUpload(deps, row.id)
+  }
+  if (outcome.outcome === 'upload-gone') return giveUp(deps, row, 'upload-gone')
+  // The parts are still there, and joining them has failed for minutes: back to where the upload can be completed or expire.
+  throw await refuse(deps, row, new Problem('storage-unavailable', 'Object storage does not join the parts.'))
+}
+
+function mayStillTurnUp({ completeSentAt, readAt }: UploadRow): boolean {
+  return completeSentAt !== null && readAt.getTime() - completeSentAt.getTime() < LOST_REPLY_PATIENCE_SECONDS * 1000
+}
+
+/** A service that has just lost a reply may need a moment to show the object. */
+async function findObjectPatiently(deps: Deps, row: UploadRow): Promise<ObjectFacts | null> {
+  for (const waitMs of [0, 200, 600]) {
+    await delay(waitMs)
+    const object = await deps.objects.headObject(row.key)
+    if (object) return object
+  }
+  return null
+}
+
+async function judgeObject(deps: Deps, row: UploadRow, object: ObjectFacts): Promise<UploadRow> {
+  if (object.uploadTag !== row.id) return giveUp(deps, row, 'key-taken')
+  const isSame = row.expectedCrc64 === null || object.crc64 === null || object.crc64 === row.expectedCrc64
+  if (object.sizeBytes !== row.sizeBytes || !isSame) return giveUp(deps, row, 'integrity')
+  deps.passed?.('complete: object verified')
+  const completed = await markCompleted(deps.db.prisma, row.id, {
+    etag: object.etag,
+    crc64: object.crc64 ?? row.expectedCrc64,
+  })
+  if (!completed) return rereadUpload(deps, row.id)
+  deps.passed?.('complete: outcome recorded')
+  deps.metrics.uploadCompleted(row.sizeBytes)
+  return completed
+}
+
+async function giveUp(
+  deps: Deps,
+  row: UploadRow,
+  reason: 'integrity' | 'key-taken' | 'upload-gone',
+): Promise<UploadRow> {
+  deps.log.error({ uploadId: row.id, key: row.key, reason }, 'an upload ended without its object')
+  const aborting = await beginAborting(deps.db.prisma, row.id, ['completing'], reason, LEASE_SECONDS)
+  return aborting ? discardUpload(deps, aborting) : rereadUpload(deps, row.id)
+}

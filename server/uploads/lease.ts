@@ -1,0 +1,34 @@
+import type { UploadRow } from '../db/upload-row.ts'
+import { setDue } from '../db/upload-rows.ts'
+import type { Deps } from '../deps.ts'
+import { LEASE_SECONDS } from './upload-state.ts'
+
+const renewEveryMs = (LEASE_SECONDS * 1000) / 3
+const longestWaitSeconds = 30
+
+/**
+ * Works on a row while keeping its lease alive. When `work` fails, the row falls due again soon, later with each attempt, so that an
+ * outage heals shortly after its end. A lease that is lost all the same does no harm: outcomes are recorded by conditional updates.
+ */
+export async function withLease<Result>(deps: Deps, row: UploadRow, work: () => Promise<Result>): Promise<Result> {
+  const renewal = setInterval(() => {
+    setDue(deps.db.prisma, row.id, row.state, LEASE_SECONDS).catch((error: unknown) => {
+      deps.log.warn({ uploadId: row.id, err: error }, 'a lease could not be renewed')
+    })
+  }, renewEveryMs)
+  try {
+    return await work()
+  } catch (error) {
+    await setDue(deps.db.prisma, row.id, row.state, retryInSeconds(row)).catch(() => {
+      // Then the lease runs out by itself.
+    })
+    throw error
+  } finally {
+    clearInterval(renewal)
+  }
+}
+
+/** 1, 2, 4 … 30 seconds. */
+export function retryInSeconds(row: Pick<UploadRow, 'attempts'>): number {
+  return Math.min(2 ** Math.min(row.attempts, 10), longestWaitSeconds)
+}

@@ -1,0 +1,43 @@
+import type { UploadRow } from '../db/upload-row.ts'
+import { claimDueUploads } from '../db/upload-rows.ts'
+import type { Deps } from '../deps.ts'
+import { Problem } from '../problem.ts'
+import { driveOn } from './drive-on.ts'
+import { LEASE_SECONDS } from './upload-state.ts'
+
+const batchSize = 16
+const concurrency = 4
+
+/**
+ * Drives on every row whose lease has run out: what a crash, an outage or an abort left to be done. Any number of instances may run it
+ * at once; each row is taken by one. Returns how many rows it took. Throws only when the database cannot be reached.
+ */
+export async function recoverUploads(deps: Deps, signal?: AbortSignal): Promise<number> {
+  let taken = 0
+  while (!signal?.aborted) {
+    const rows = await claimDueUploads(deps.db.prisma, batchSize, LEASE_SECONDS)
+    taken += rows.length
+    const queue = rows.values()
+    await Promise.all(
+      Array.from({ length: concurrency }, async () => {
+        for (const row of queue) await recoverOne(deps, row)
+      }),
+    )
+    if (rows.length < batchSize) break
+  }
+  return taken
+}
+
+async function recoverOne(deps: Deps, row: UploadRow): Promise<void> {
+  try {
+    const current = await driveOn(deps, row)
+    const isMoved = current.state !== row.state || current.dueAt === null
+    deps.metrics.recoveryDrive(row.state, isMoved ? 'moved' : 'waiting')
+    if (isMoved) deps.log.info({ uploadId: row.id, from: row.state, to: current.state }, 'an upload was driven on')
+  } catch (error) {
+    // Parts that are missing are the client's to send: the row is back in `uploading`, and that is an outcome.
+    const isAnswer = error instanceof Problem && error.status === 409
+    deps.metrics.recoveryDrive(row.state, isAnswer ? 'moved' : 'failed')
+    if (!isAnswer) deps.log.warn({ uploadId: row.id, state: row.state, err: error }, 'an upload could not be driven on')
+  }
+}

@@ -1,0 +1,84 @@
+import type { AbortReason, EndpointName, ProblemCode, UploadState } from '@partway/client/contract'
+
+/*
+ *                 Initiate confirmed            complete                object verified
+ *   (create) ─→ pending ──────────→ uploading ─────────→ completing ─────────────────→ completed
+ *                  │                 │     ↑   parts missing │ or wrong
+ *                  │ user            │     └────────────────┤
+ *                  │                 │ user, expired        │ integrity, key-taken, upload-gone
+ *                  └────────────→ aborting ←────────────────┘
+ *                                    │  OSS answers NoSuchUpload
+ *                                    └──────────────────────→ aborted
+ *
+ * pending, completing and aborting carry a lease of LEASE_SECONDS, renewed while somebody works on the row. Whoever meets such a row
+ * after its lease drives it on; every step may run twice. aborted rows are looked at once more after the last grant's death.
+ */
+
+/** How long whoever drives a row has it for itself. Longer than any call to OSS may take. */
+export const LEASE_SECONDS = 30
+
+/** How long a missing object may still turn up after a Complete whose reply was lost, before the upload counts as gone. */
+export const LOST_REPLY_PATIENCE_SECONDS = 300
+
+export const allowedMoves = {
+  pending: ['uploading', 'aborting'],
+  uploading: ['completing', 'aborting'],
+  completing: ['completed', 'uploading', 'aborting'],
+  completed: [],
+  aborting: ['aborted'],
+  aborted: [],
+} as const satisfies Record<UploadState, readonly UploadState[]>
+
+/** The operations on one upload. */
+export type UploadOperation = Extract<
+  EndpointName,
+  'getUpload' | 'listParts' | 'grantParts' | 'saveCheckpoint' | 'completeUpload' | 'abortUpload'
+>
+
+/** `ended`: 410 with `upload-expired` or `upload-gone`, by the abort reason. */
+export type StateAnswer = 'serve' | 'ended' | Extract<ProblemCode, 'upload-state-conflict'>
+
+const open = {
+  pending: 'upload-state-conflict',
+  uploading: 'serve',
+  completing: 'upload-state-conflict',
+  completed: 'upload-state-conflict',
+  aborting: 'ended',
+  aborted: 'ended',
+} as const
+
+/** What each operation answers in each state. The one place that says so; the tests are generated from it. */
+export const stateAnswers = {
+  getUpload: {
+    pending: 'serve',
+    uploading: 'serve',
+    completing: 'serve',
+    completed: 'serve',
+    aborting: 'serve',
+    aborted: 'serve',
+  },
+  listParts: open,
+  grantParts: open,
+  saveCheckpoint: open,
+  completeUpload: {
+    pending: 'upload-state-conflict',
+    uploading: 'serve',
+    completing: 'serve',
+    completed: 'serve',
+    aborting: 'ended',
+    aborted: 'ended',
+  },
+  abortUpload: {
+    pending: 'serve',
+    uploading: 'serve',
+    completing: 'upload-state-conflict',
+    completed: 'upload-state-conflict',
+    aborting: 'serve',
+    aborted: 'serve',
+  },
+} as const satisfies Record<UploadOperation, Record<UploadState, StateAnswer>>
+
+/** The code of a 410 for an upload that was given up for `reason`. */
+export function endedCode(reason: AbortReason | null): 'upload-expired' | 'upload-gone' {
+  return reason === 'expired' ? 'upload-expired' : 'upload-gone'
+}
