@@ -1,6 +1,6 @@
 import { type ProblemDocument, problems } from '@partway/client/contract'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
-import { isDatabaseUnavailable } from '../db/client.ts'
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts'
 import { Problem } from '../problem.ts'
 import { contextOf } from './request-context.ts'
 

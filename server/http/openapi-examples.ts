@@ -1,0 +1,23 @@
+import type { EndpointName, RequestBody } from '@partway/client/contract'
+
+/** One typical request body for operations that have one. A test parses each with its schema. */
+export const examples: { [Name in EndpointName]?: { body: RequestBody<Name> } } = {
+  createUpload: {
+    body: {
+      fileName: 'holiday 2026.mp4',
+      sizeBytes: 734_003_200,
+      contentType: 'video/mp4',
+      fingerprint: 'v1-734003200-5f2b0c7d9e',
+      resume: true,
+      parts: [{ partNumber: 1, md5: 'XrY7u+Ae7tCTyyK7j1rNww==' }, { partNumber: 2 }],
+      metadata: { album: 'summer' },
+    },
+  },
+  grantParts: { body: { parts: [{ partNumber: 3 }, { partNumber: 4 }] } },
+  saveCheckpoint: {
+    body: {
+      parts: [{ partNumber: 1, etag: '5EB63BBBE01EEED093CB22BB8F5ACDC3', crc64: '5981764153023615706' }],
+    },
+  },
+  completeUpload: { body: { crc64: '5981764153023615706' } },
+}

@@ -1,0 +1,33 @@
+import { endpoints } from '@partway/client/contract'
+import { Router } from 'express'
+import type { Deps } from '../deps.ts'
+import { abortUpload } from '../uploads/abort-upload.ts'
+import { completeUpload } from '../uploads/complete-upload.ts'
+import { createUpload } from '../uploads/create-upload.ts'
+import { getUpload } from '../uploads/get-upload.ts'
+import { grantParts } from '../uploads/grant-parts.ts'
+import { listParts } from '../uploads/list-parts.ts'
+import { listUploads } from '../uploads/list-uploads.ts'
+import { saveCheckpoint } from '../uploads/save-checkpoint.ts'
+import type { Authenticate } from './authenticate.ts'
+import { bind } from './bind.ts'
+import { refuseOtherMethods } from './other-methods.ts'
+
+/** The whole HTTP API on one screen: each endpoint of the contract and the use case behind it. */
+export function routes(deps: Deps, authenticate: Authenticate): Router {
+  const router = Router({ caseSensitive: true, strict: true })
+  const api = { router, authenticate }
+
+  bind(api, endpoints.createUpload, (principal, input) => createUpload(deps, principal, input))
+  bind(api, endpoints.listUploads, (principal, input) => listUploads(deps, principal, input))
+  bind(api, endpoints.getUpload, (principal, input) => getUpload(deps, principal, input))
+  bind(api, endpoints.listParts, (principal, input) => listParts(deps, principal, input))
+  bind(api, endpoints.grantParts, (principal, input) => grantParts(deps, principal, input))
+  bind(api, endpoints.saveCheckpoint, (principal, input) => saveCheckpoint(deps, principal, input))
+  bind(api, endpoints.completeUpload, (principal, input, context) => completeUpload(deps, principal, input, context))
+  bind(api, endpoints.abortUpload, (principal, input) => abortUpload(deps, principal, input))
+  bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
+
+  refuseOtherMethods(router, Object.values(endpoints))
+  return router
+}
