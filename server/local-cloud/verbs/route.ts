@@ -1,0 +1,52 @@
+import { notImplemented } from '../oss-error.ts'
+import type { OssRequest } from '../oss-request.ts'
+import type { Verb } from '../verb.ts'
+import { abortMultipartUpload } from './abort-multipart-upload.ts'
+import { completeMultipartUpload } from './complete-multipart-upload.ts'
+import { deleteObject } from './delete-object.ts'
+import { getObject } from './get-object.ts'
+import { headObject } from './head-object.ts'
+import { initiateMultipartUpload } from './initiate-multipart-upload.ts'
+import { listMultipartUploads } from './list-multipart-uploads.ts'
+import { listParts } from './list-parts.ts'
+import { putObject } from './put-object.ts'
+import { uploadPart } from './upload-part.ts'
+
+type Level = 'service' | 'bucket' | 'object'
+
+/** The whole surface: level and method, then the subresource that names the operation ('' = none). */
+const ROUTES: Record<Level, Record<string, Record<string, Verb>>> = {
+  service: {},
+  bucket: {
+    GET: { uploads: listMultipartUploads },
+  },
+  object: {
+    POST: { uploads: initiateMultipartUpload, uploadId: completeMultipartUpload },
+    PUT: { '': putObject, uploadId: uploadPart, partNumber: uploadPart },
+    GET: { '': getObject, uploadId: listParts },
+    HEAD: { '': headObject },
+    DELETE: { '': deleteObject, uploadId: abortMultipartUpload },
+  },
+}
+
+// Query parameters that name an operation of OSS. One that has no route above is refused rather than overlooked: a PUT with
+// `?tagging` must not become a PutObject.
+const SUBRESOURCES =
+  `acl append asyncFetch bucketInfo callback cname comp cors delete encryption img inventory lifecycle live location
+  logging metaQuery objectMeta partNumber policy policyStatus position publicAccessBlock qos qosInfo referer regionList replication
+  requestPayment resourceGroup restore rtc sequential stat style symlink tagging transferAcceleration uploadId uploads vod versioning
+  versions website worm wormExtend wormId x-oss-async-process x-oss-process`.split(/\s+/)
+
+// These come along with an operation that another parameter names.
+const COMPANIONS = new Set(['callback', 'partNumber', 'sequential', 'x-oss-process'])
+
+/** The operation a request asks for. Throws NotImplemented for any other. */
+export function routeVerb(request: OssRequest): Verb {
+  const level: Level = request.bucket === null ? 'service' : request.key === null ? 'bucket' : 'object'
+  const named = SUBRESOURCES.filter((name) => request.params.has(name))
+  const naming = named.filter((name) => !COMPANIONS.has(name))
+  const subresource = naming[0] ?? named.find((name) => name === 'partNumber') ?? ''
+  const verb = ROUTES[level][request.method]?.[subresource]
+  if (!verb || naming.length > 1) throw notImplemented('A feature you requested is not implemented.')
+  return verb
+}

@@ -1,0 +1,180 @@
+import { hash } from 'node:crypto'
+import {
+  ALGORITHM_V4,
+  canonicalRequestV4,
+  MAX_EXPIRES_SECONDS,
+  signatureV4,
+  stringToSignV4,
+  timestampV4,
+  UNSIGNED_PAYLOAD,
+} from '../oss/sign-v4.ts'
+import { type Identity, isSameText } from './identities.ts'
+import { invalidArgument } from './oss-error.ts'
+import type { OssRequest } from './oss-request.ts'
+import {
+  accessDenied,
+  MAX_SKEW_MS,
+  requestTimeTooSkewed,
+  signatureDoesNotMatch,
+  urlExpired,
+  type VerifyDeps,
+} from './signature-rules.ts'
+
+/** `Authorization: OSS4-HMAC-SHA256 Credential=…[,AdditionalHeaders=a;b],Signature=…`, with or without spaces after commas. */
+export function verifyV4Header(deps: VerifyDeps, request: OssRequest, authorization: string): Identity {
+  const fields = new Map<string, string>()
+  for (const field of authorization.slice(ALGORITHM_V4.length).split(',')) {
+    const equals = field.indexOf('=')
+    if (equals > 0) fields.set(field.slice(0, equals).trim(), field.slice(equals + 1).trim())
+  }
+  const signature = fields.get('Signature')
+  if (!signature)
+    throw invalidArgument('Authorization header is invalid.', 'Authorization', ALGORITHM_V4, '0002-00000065')
+  checkPayloadHash(request.headers['x-oss-content-sha256'])
+  const credential = readCredential(deps, fields.get('Credential'), 'in Authorization header')
+  const additional = readAdditional(fields.get('AdditionalHeaders'))
+  const timestamp = headerTimestamp(request)
+
+  const key = deps.findKey(credential.accessKeyId, request.headers['x-oss-security-token'])
+  const signedAt = parseTimestamp(timestamp)
+  if (signedAt === null) throw accessDenied('OSS authentication requires a valid Date.')
+  if (Math.abs(signedAt - deps.now.getTime()) > MAX_SKEW_MS) {
+    throw requestTimeTooSkewed(new Date(signedAt).toISOString(), deps.now)
+  }
+  if (credential.date !== timestamp.slice(0, 8)) {
+    throw invalidArgument('Invalid signing date in Authorization header.', 'Authorization', credential.date)
+  }
+  checkSignature(
+    request,
+    request.query,
+    { ...credential, timestamp, signature, additional, region: deps.region },
+    key.accessKeySecret,
+  )
+  return key.identity
+}
+
+/** A presigned URL. Its life begins 15 minutes before `x-oss-date` and ends `x-oss-expires` seconds after it. */
+export function verifyV4Query(deps: VerifyDeps, request: OssRequest): Identity {
+  const { params } = request
+  const version = params.get('x-oss-signature-version')
+  if (version !== ALGORITHM_V4) {
+    throw invalidArgument('Invalid signature version.', 'x-oss-signature-version', version ?? '', '0002-00000216')
+  }
+  const credential = readCredential(deps, params.get('x-oss-credential'), 'in query string')
+  const signature = params.get('x-oss-signature') ?? ''
+  if (signature === '') throw invalidArgument('Missing signature.', 'x-oss-signature', '', '0002-00000219')
+  checkPayloadHash(request.headers['x-oss-content-sha256'])
+  const additional = readAdditional(params.get('x-oss-additional-headers'))
+  const expires = params.get('x-oss-expires') ?? ''
+  const expiresSeconds = /^\d{1,7}$/.test(expires) ? Number(expires) : 0
+  if (expiresSeconds < 1 || expiresSeconds > MAX_EXPIRES_SECONDS) {
+    const message = `x-oss-expires must be an integer between 1 and ${MAX_EXPIRES_SECONDS}.`
+    throw invalidArgument(message, 'x-oss-expires', expires.slice(0, 40), '0002-00000232')
+  }
+  const timestamp = params.get('x-oss-date') ?? ''
+  const signedAt = parseTimestamp(timestamp)
+  if (signedAt === null || credential.date !== timestamp.slice(0, 8)) {
+    throw invalidArgument('Invalid date in query string.', 'x-oss-date', timestamp.slice(0, 40), '0002-00000223')
+  }
+
+  const key = deps.findKey(credential.accessKeyId, params.get('x-oss-security-token'))
+  const nowMs = deps.now.getTime()
+  if (nowMs < signedAt - MAX_SKEW_MS) throw accessDenied('Request is not valid yet.', '0002-00000235')
+  const expiresAt = signedAt + expiresSeconds * 1000
+  if (nowMs > expiresAt) throw urlExpired(new Date(expiresAt).toISOString(), deps.now, '0002-00000236')
+  const query = request.query.filter(([name]) => name !== 'x-oss-signature')
+  checkSignature(
+    request,
+    query,
+    { ...credential, timestamp, signature, additional, region: deps.region },
+    key.accessKeySecret,
+  )
+  return key.identity
+}
+
+interface SignatureClaim {
+  readonly accessKeyId: string
+  readonly timestamp: string
+  readonly signature: string
+  readonly additional: readonly string[]
+  readonly region: string
+}
+
+function checkSignature(request: OssRequest, query: OssRequest['query'], claim: SignatureClaim, secret: string): void {
+  const { method, bucket, key, headers } = request
+  const canonicalRequest = canonicalRequestV4({
+    method,
+    bucket,
+    key,
+    query,
+    headers,
+    additionalHeaders: claim.additional,
+  })
+  const expected = signatureV4(secret, claim.timestamp, claim.region, canonicalRequest)
+  if (isSameText(expected, claim.signature)) return
+  throw signatureDoesNotMatch({
+    accessKeyId: claim.accessKeyId,
+    provided: claim.signature,
+    stringToSign: stringToSignV4(claim.timestamp, claim.region, hash('sha256', canonicalRequest)),
+    canonicalRequest,
+    ec: '0002-00000201',
+  })
+}
+
+/** `<AccessKeyId>/<yyyyMMdd>/<region>/oss/aliyun_v4_request` */
+function readCredential(deps: VerifyDeps, text: string | undefined, where: string) {
+  if (text === undefined) throw invalidArgument(`Missing credential ${where}.`, 'Credential', '', '0002-00000217')
+  if (text.trim() === '') throw invalidArgument(`Blank credential ${where}.`, 'Credential', text, '0002-00000218')
+  const [accessKeyId = '', date = '', region = '', product = '', request = '', ...rest] = text.split('/')
+  if (!/^[\w.\-@]{1,128}$/.test(accessKeyId)) {
+    throw invalidArgument(`Invalid AccessKeyId ${where}.`, 'Credential', text.slice(0, 200), '0002-00000206')
+  }
+  if (!/^\d{8}$/.test(date)) throw invalidArgument(`Invalid signing date ${where}.`, 'Credential', date.slice(0, 40))
+  if (region !== deps.region) {
+    throw invalidArgument(`Invalid signing region ${where}.`, 'Credential', region.slice(0, 80), '0002-00000226')
+  }
+  if (product !== 'oss') {
+    throw invalidArgument(`Invalid signing product ${where}.`, 'Credential', product.slice(0, 80), '0002-00000227')
+  }
+  if (request !== 'aliyun_v4_request' || rest.length > 0) {
+    throw invalidArgument(`Invalid signing request ${where}.`, 'Credential', request.slice(0, 80))
+  }
+  return { accessKeyId, date }
+}
+
+function readAdditional(text: string | undefined): string[] {
+  if (text === undefined) return []
+  if (text === '') throw invalidArgument('Additional headers are empty.', 'AdditionalHeaders', '', '0002-00000209')
+  const names = text.split(';')
+  if (names.some((name) => name.trim() === '')) {
+    throw invalidArgument(
+      'Additional headers contain an empty name.',
+      'AdditionalHeaders',
+      text.slice(0, 200),
+      '0002-00000210',
+    )
+  }
+  return names
+}
+
+function checkPayloadHash(value: string | undefined): void {
+  if (value === undefined || value === UNSIGNED_PAYLOAD) return
+  const message = `x-oss-content-sha256 must be ${UNSIGNED_PAYLOAD}.`
+  throw invalidArgument(message, 'x-oss-content-sha256', value.slice(0, 100), '0002-00000214')
+}
+
+/** The text under the signature: `x-oss-date`, or the HTTP date where that is absent. */
+function headerTimestamp(request: OssRequest): string {
+  const own = request.headers['x-oss-date']
+  if (own !== undefined) return own
+  const date = new Date(request.headers.date ?? '')
+  return Number.isNaN(date.getTime()) ? '' : timestampV4(date)
+}
+
+function parseTimestamp(text: string): number | null {
+  const match = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(text)
+  if (!match) return null
+  const [, year, month, day, hour, minute, second] = match
+  const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(at) ? null : at
+}
