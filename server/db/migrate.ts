@@ -36,8 +36,8 @@ const createHistoryTable = `create table if not exists _prisma_migrations (
  *  (Hence no CREATE INDEX CONCURRENTLY in a migration.) Of several instances one applies, the others wait.
  *  Needs a direct connection, not PgBouncer in transaction mode: the lock belongs to the session.
  *
- *  Throws when a migration fails; when one was edited after it had been applied; when one stands as failed, which only
- *  Prisma's own CLI can leave behind. A database that is ahead, as in a rolling upgrade, is only logged. */
+ *  Throws when a migration fails; when one was edited after it had been applied; when one stands as failed, as
+ *  Prisma's own CLI leaves it. A database that is ahead, as in a rolling upgrade, is only logged. */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
   const { log, directory = packageMigrationsDirectory(), lockTimeoutMs = 600_000 } = options
   const files = await readMigrationFiles(directory)
