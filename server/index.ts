@@ -1,0 +1,11 @@
+/* Partway as a library: mount its app in your own and run its background work beside it. `partway serve` does the same by itself. */
+export { type AppOptions, createApp } from './app.ts'
+export { type Config, ConfigError, loadConfig } from './config.ts'
+export { closeDeps, createDeps } from './create-deps.ts'
+export { migrate } from './db/migrate.ts'
+export type { Deps } from './deps.ts'
+export { createLogger, type Logger } from './log.ts'
+export type { Principal } from './principal.ts'
+export { Problem } from './problem.ts'
+export { type RamPolicyDocument, serverPolicy, trustPolicy, uploaderRolePolicy } from './ram-policies.ts'
+export { type BackgroundWork, startBackgroundWork } from './uploads/background.ts'
