@@ -1,0 +1,111 @@
+import type { ProblemCode, ProblemDocument } from './contract/problem.ts'
+
+/**
+ * Why a call failed on this side of the wire:
+ * - `cancelled`: `cancel()` or the caller's AbortSignal
+ * - `network`: no answer from server or OSS, also after all retries
+ * - `timeout`: an answer took longer than allowed, or OSS never finished joining the parts
+ * - `source-changed`: the file is not, or no longer, the one whose parts are stored
+ * - `source-unreadable`: the file is missing, not a regular file, or cannot be read
+ * - `invalid-argument`: an option or argument is out of its bounds
+ * - `invalid-reply`: an answer that does not follow the contract, e.g. from a proxy in between
+ * - `upload-ended`: the upload was aborted by somebody else while it ran
+ * - `corrupted`: bytes keep arriving at OSS other than they left
+ */
+export type ClientErrorCode =
+  | 'cancelled'
+  | 'network'
+  | 'timeout'
+  | 'source-changed'
+  | 'source-unreadable'
+  | 'invalid-argument'
+  | 'invalid-reply'
+  | 'upload-ended'
+  | 'corrupted'
+
+/** A failure that no server answered: local, network or cancelled. Messages never hold a signed URL or a token. */
+export class ClientException extends Error {
+  readonly code: ClientErrorCode
+
+  constructor(code: ClientErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.name = 'ClientException'
+    this.code = code
+  }
+
+  get isCancelled(): boolean {
+    return this.code === 'cancelled'
+  }
+}
+
+/** The codes each kind of service answers with: Partway's own table, or whatever OSS calls it (`NoSuchUpload`). */
+interface CodesOf {
+  server: ProblemCode
+  oss: string
+}
+export type ServiceName = keyof CodesOf
+
+interface ServiceFacts<From extends ServiceName> {
+  from: From
+  status: number
+  code: CodesOf[From]
+  message: string
+  /** `X-Request-Id` of the server, `x-oss-request-id` of OSS. */
+  requestId?: string | undefined
+  /** OSS only: the host that answered. */
+  hostId?: string | undefined
+  /** OSS only: the fine-grained code, `0002-00000236`. */
+  ec?: string | undefined
+  /** Server only: the whole problem document. */
+  problem?: ProblemDocument | undefined
+  retryAfterMs?: number | undefined
+}
+
+/**
+ * An answer that is not success, from the Partway server or from OSS. Narrow with {@link isServerProblem} or {@link isOssError}
+ * before switching on `code`.
+ */
+export class ServiceException<From extends ServiceName = ServiceName> extends Error {
+  readonly from: From
+  readonly status: number
+  readonly code: CodesOf[From]
+  readonly requestId: string | undefined
+  readonly hostId: string | undefined
+  readonly ec: string | undefined
+  readonly problem: ProblemDocument | undefined
+  /** How long the service asked to wait, in ms. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(facts: ServiceFacts<From>) {
+    super(facts.message)
+    this.name = 'ServiceException'
+    this.from = facts.from
+    this.status = facts.status
+    this.code = facts.code
+    this.requestId = facts.requestId
+    this.hostId = facts.hostId
+    this.ec = facts.ec
+    this.problem = facts.problem
+    this.retryAfterMs = facts.retryAfterMs
+  }
+}
+
+export function isServerProblem(error: unknown): error is ServiceException<'server'> {
+  return error instanceof ServiceException && error.from === 'server'
+}
+
+export function isOssError(error: unknown): error is ServiceException<'oss'> {
+  return error instanceof ServiceException && error.from === 'oss'
+}
+
+export function cancelled(cause?: unknown): ClientException {
+  return new ClientException('cancelled', 'The upload was cancelled', cause === undefined ? {} : { cause })
+}
+
+/** Any thrown value as one of the two exceptions callers are promised. */
+export function toException(error: unknown): ClientException | ServiceException {
+  if (error instanceof ClientException || error instanceof ServiceException) return error
+  if (error instanceof RangeError) return new ClientException('invalid-argument', error.message, { cause: error })
+  const message = error instanceof Error ? error.message : String(error)
+  return new ClientException('network', message, { cause: error })
+}

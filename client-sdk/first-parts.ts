@@ -1,0 +1,43 @@
+import { type BufferPool, createBufferPool } from './buffer-pool.ts'
+import type { ByteSource } from './byte-source.ts'
+import type { PartGrant } from './contract/part.ts'
+import { type PartPlan, partSize } from './contract/part-plan.ts'
+import type { Hashing } from './hashing.ts'
+import { type GrantedPart, type PreparedPart, preparePart } from './prepared-part.ts'
+
+/** Bytes hashed before the create call, at most, unless the first part alone is larger: nobody waits a minute for a first byte. */
+const maxFirstBytes = 64 * 1_048_576
+
+/** One buffer per part in flight, none of them larger than a part. */
+export function buffersFor(plan: PartPlan, parallel: number): BufferPool {
+  return createBufferPool(Math.min(parallel, plan.partCount), Math.min(plan.partSizeBytes, plan.sizeBytes))
+}
+
+/** Hashes the parts whose grants are to come with the create call, so that the first byte leaves after one round trip. */
+export async function prepareFirstParts(
+  deps: { source: ByteSource; hashing: Hashing; buffers: BufferPool; plan: PartPlan },
+  parallel: number,
+  signal: AbortSignal,
+): Promise<PreparedPart[]> {
+  const parts: PreparedPart[] = []
+  let bytes = 0
+  for (let partNumber = 1; partNumber <= Math.min(parallel, deps.plan.partCount); partNumber++) {
+    bytes += partSize(deps.plan, partNumber)
+    if (partNumber > 1 && bytes > maxFirstBytes) break
+    parts.push(await preparePart(deps, partNumber, signal))
+  }
+  return parts
+}
+
+/** The prepared parts that have a grant and still need to be sent. */
+export function grantedOf(
+  parts: readonly PreparedPart[],
+  grants: readonly PartGrant[],
+  stored: ReadonlySet<number>,
+): GrantedPart[] {
+  const byNumber = new Map(grants.map((grant) => [grant.partNumber, grant]))
+  return parts.flatMap((part) => {
+    const grant = stored.has(part.partNumber) ? undefined : byNumber.get(part.partNumber)
+    return grant ? [{ ...part, grant }] : []
+  })
+}

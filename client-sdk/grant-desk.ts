@@ -1,0 +1,55 @@
+import type { PartGrant, PartRequest } from './contract/part.ts'
+import { ClientException } from './errors.ts'
+import type { UploadApi } from './upload-api.ts'
+
+/** Grants for parts, asked for in as few requests as possible. */
+export interface GrantDesk {
+  /** A fresh grant. Parts asked for together, or while a request is under way, share one request. */
+  ask(part: { partNumber: number; md5: string }): Promise<PartGrant>
+}
+
+const maxPartsPerRequest = 100
+
+interface Waiting {
+  part: PartRequest
+  resolve(grant: PartGrant): void
+  reject(error: unknown): void
+}
+
+export function createGrantDesk(api: Pick<UploadApi, 'grantParts'>, id: string, signal: AbortSignal): GrantDesk {
+  const waiting: Waiting[] = []
+  let isAsking = false
+
+  async function askAll() {
+    isAsking = true
+    // Everything asked for in this turn of the event loop belongs to the first request.
+    await Promise.resolve()
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, maxPartsPerRequest)
+      try {
+        const reply = await api.grantParts(
+          id,
+          batch.map(({ part }) => part),
+          { signal },
+        )
+        const grants = new Map(reply.grants.map((grant) => [grant.partNumber, grant]))
+        for (const { part, resolve, reject } of batch) {
+          const grant = grants.get(part.partNumber)
+          if (grant) resolve(grant)
+          else reject(new ClientException('invalid-reply', `The server gave no grant for part ${part.partNumber}`))
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    isAsking = false
+  }
+
+  return {
+    ask: (part) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ part: { partNumber: part.partNumber, md5: part.md5 }, resolve, reject })
+        if (!isAsking) void askAll()
+      }),
+  }
+}

@@ -1,0 +1,37 @@
+import type { ByteSource } from '../byte-source.ts'
+import { ClientException } from '../errors.ts'
+import {
+  type ClientOptions,
+  createUploadClient as createClient,
+  type Ports,
+  type UploadClient,
+} from '../upload-client.ts'
+import { openFileSource } from './file-source.ts'
+import { createHttpTransport } from './http-transport.ts'
+import { createNodeHashing } from './node-hashing.ts'
+import { type Reader, readerSource } from './reader-source.ts'
+
+export * from '../index.ts'
+export { createDirectoryRecordStore } from './directory-record-store.ts'
+export { openFileSource } from './file-source.ts'
+export { createHttpTransport } from './http-transport.ts'
+export { createNodeHashing } from './node-hashing.ts'
+export type { Reader } from './reader-source.ts'
+
+/** A file's path, or anything that gives bytes by range. */
+export type NodeSource = string | Reader
+
+/** A client for Node: files by path, parts over node:http(s). Any port may be replaced. */
+export function createUploadClient(
+  options: ClientOptions & { ports?: Partial<Ports<NodeSource>> },
+): UploadClient<NodeSource> {
+  if (!/^https?:\/\//i.test(options.baseUrl) || !URL.canParse(options.baseUrl)) {
+    throw new ClientException('invalid-argument', 'baseUrl must be an http or https URL')
+  }
+  const ports = { openSource, transport: createHttpTransport(), hashing: createNodeHashing(), ...options.ports }
+  return createClient({ ...options, ports })
+}
+
+async function openSource(source: NodeSource): Promise<ByteSource> {
+  return typeof source === 'string' ? openFileSource(source) : readerSource(source)
+}

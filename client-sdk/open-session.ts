@@ -1,0 +1,123 @@
+import type { Clock } from './clock.ts'
+import type { PartGrant, StoredPart } from './contract/part.ts'
+import { type PartPlan, planParts } from './contract/part-plan.ts'
+import type { Upload } from './contract/upload.ts'
+import { ClientException, isServerProblem } from './errors.ts'
+import type { PreparedPart } from './prepared-part.ts'
+import type { SafeRecord } from './safe-record.ts'
+import { listStoredParts } from './stored-parts.ts'
+import type { UploadApi } from './upload-api.ts'
+import { throwIfOver, UploadEnded } from './upload-fate.ts'
+import type { ResolvedOptions } from './upload-options.ts'
+
+/** An upload the server knows, and what OSS holds of it. */
+export interface Session {
+  upload: Upload
+  /** From the stored part size, whatever the options say. */
+  plan: PartPlan
+  isResumed: boolean
+  /** Parts of the planned size. Others are sent again. */
+  storedParts: StoredPart[]
+  /** For the parts that were prepared before the upload was created, if the server accepted their size. */
+  grants: PartGrant[]
+}
+
+export interface OpenSessionDeps {
+  api: UploadApi
+  clock: Clock
+  options: ResolvedOptions
+  record: SafeRecord
+  file: { name: string; sizeBytes: number; contentType?: string | undefined; fingerprint: string }
+  /** Prepares the first parts, so that their grants come with the create call. */
+  prepareFirst(plan: PartPlan): Promise<PreparedPart[]>
+  /** For the create call: aborts a moment after a cancel, so that an upload just created is known and can be aborted. */
+  createSignal: AbortSignal
+  /** The upload exists from here on: a cancel has something to abort. */
+  onUpload(upload: Upload): void
+}
+
+/**
+ * Finds the upload to go on with, by the record or by the server's memory, or creates one. Throws UploadEnded or UploadFinished when
+ * the recorded upload is over.
+ */
+export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): Promise<Session> {
+  const recorded = deps.options.resume ? await findRecorded(deps, signal) : undefined
+  if (recorded) return resumed(deps, recorded, signal)
+
+  const { file, options } = deps
+  const plan = planParts(file.sizeBytes, options.partSizeBytes)
+  const first = await deps.prepareFirst(plan)
+  const { upload, grants, isNew } = await deps.api.createUpload(
+    {
+      fileName: file.name,
+      sizeBytes: file.sizeBytes,
+      partSizeBytes: plan.partSizeBytes,
+      fingerprint: file.fingerprint,
+      ...(options.resume ? { resume: true } : {}),
+      ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
+      ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+      parts: first.map(({ partNumber, digest }) => ({ partNumber, md5: digest.md5 })),
+    },
+    // Without `resume` only the key makes a repeated create find what the lost answer was about.
+    { signal: deps.createSignal, ...(options.resume ? {} : { idempotencyKey: randomKey() }) },
+  )
+  deps.onUpload(upload)
+  signal.throwIfAborted()
+  await deps.record.save(upload.id)
+  if (!isNew) return { ...(await resumed(deps, upload, signal)), grants }
+  return { upload, plan: planOf(upload, file.sizeBytes), isResumed: false, storedParts: [], grants }
+}
+
+/** The upload the record names, if it is about this file. Throws UploadEnded `not-found` when the server does not know it. */
+async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise<Upload | undefined> {
+  const record = await deps.record.load()
+  if (!record) return undefined
+  try {
+    const { upload } = await deps.api.getUpload(record.id, { signal })
+    const isOurs = upload.fingerprint === deps.file.fingerprint && upload.sizeBytes === deps.file.sizeBytes
+    if (!isOurs) return undefined
+    deps.onUpload(upload)
+    return upload
+  } catch (error) {
+    if (!isServerProblem(error)) throw error
+    if (error.code === 'upload-not-found' || error.code === 'upload-gone') throw new UploadEnded('not-found')
+    // An id the server finds malformed comes from a record that was tampered with.
+    if (error.code === 'invalid-request') return undefined
+    throw error
+  }
+}
+
+async function resumed(deps: OpenSessionDeps, found: Upload, signal: AbortSignal): Promise<Session> {
+  const upload = await whilePending(deps, found, signal)
+  throwIfOver(upload)
+  const plan = planOf(upload, deps.file.sizeBytes)
+  const storedParts = plan.partCount === 0 ? [] : await listStoredParts(deps.api, upload.id, plan, signal)
+  return { upload, plan, isResumed: true, storedParts, grants: [] }
+}
+
+/** Another process may be creating the very upload; the server finishes that within its lease of 30 s if the process has died. */
+async function whilePending(deps: OpenSessionDeps, found: Upload, signal: AbortSignal): Promise<Upload> {
+  let upload = found
+  for (let waited = 0; upload.state === 'pending'; waited += 1) {
+    if (waited === 90) throw new ClientException('timeout', 'The upload is still being created by somebody else')
+    await deps.clock.sleep(Math.min(1000, 100 * (waited + 1)), signal)
+    upload = (await deps.api.getUpload(upload.id, { signal })).upload
+  }
+  return upload
+}
+
+/** The plan of a known upload. Throws ClientException `invalid-reply` when it is not one for `sizeBytes`. */
+export function planOf(upload: Upload, sizeBytes: number): PartPlan {
+  const plan = planParts(sizeBytes, upload.partSizeBytes)
+  const isAgreed = upload.sizeBytes === sizeBytes && upload.partCount === plan.partCount
+  if (!isAgreed) throw invalidReply('the upload is of another size')
+  return plan
+}
+
+function invalidReply(what: string): ClientException {
+  return new ClientException('invalid-reply', `The server's answer does not fit: ${what}`)
+}
+
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

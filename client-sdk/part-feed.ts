@@ -1,0 +1,113 @@
+import type { PartGrant } from './contract/part.ts'
+import type { GrantedPart, PreparedPart } from './prepared-part.ts'
+
+export interface PartFeedDeps {
+  /** Part numbers in the order they are to be sent. */
+  numbers: Iterable<number>
+  prepare(partNumber: number): Promise<PreparedPart>
+  askGrant(part: PreparedPart): Promise<PartGrant>
+  /** Parts hashed ahead of the ones in flight, ≥ 1. Grants are asked for that many at a time. */
+  lookahead: number
+  /** Parts that are ready already, from the create call. */
+  ready?: GrantedPart[]
+}
+
+/** Gives out parts in order, each hashed and granted before a sender is free for it. */
+export interface PartFeed {
+  /** The next part, or undefined when there are no more. Throws what went wrong while preparing. */
+  next(): Promise<GrantedPart | undefined>
+  /** Gives back the memory of parts nobody took. */
+  close(): void
+}
+
+/**
+ * Hashing is one pipeline stage, asking for grants the next; both run while parts are in flight. A batch of grants is asked for when
+ * `lookahead` parts are hashed, or earlier when a sender has nothing to do: requests stay few and senders busy.
+ */
+export function createPartFeed(deps: PartFeedDeps): PartFeed {
+  const numbers = deps.numbers[Symbol.iterator]()
+  const ready: GrantedPart[] = [...(deps.ready ?? [])]
+  const idle: { resolve(part: GrantedPart | undefined): void; reject(error: unknown): void }[] = []
+  let hashed: PreparedPart[] = []
+  let asking: PreparedPart[] = []
+  let isHashing = false
+  let isExhausted = false
+  let isClosed = false
+  let failure: { error: unknown } | undefined
+
+  function advance() {
+    while (idle.length > 0 && ready.length > 0) idle.shift()?.resolve(ready.shift())
+    if (failure) {
+      for (const { reject } of idle.splice(0)) reject(failure.error)
+      return
+    }
+    if (isClosed) return
+    hashNext()
+    askNext()
+    const isEmpty = isExhausted && !isHashing && hashed.length + asking.length + ready.length === 0
+    if (isEmpty) for (const { resolve } of idle.splice(0)) resolve(undefined)
+  }
+
+  function hashNext() {
+    if (isHashing || isExhausted || hashed.length + asking.length + ready.length >= deps.lookahead + idle.length) return
+    const next = numbers.next()
+    if (next.done) {
+      isExhausted = true
+      return
+    }
+    isHashing = true
+    deps
+      .prepare(next.value)
+      .then((part) => {
+        if (isClosed) part.release()
+        else hashed.push(part)
+      }, fail)
+      .finally(() => {
+        isHashing = false
+        advance()
+      })
+  }
+
+  function askNext() {
+    const isBatch = hashed.length >= deps.lookahead || idle.length > 0 || (isExhausted && !isHashing)
+    if (asking.length > 0 || hashed.length === 0 || !isBatch) return
+    asking = hashed
+    hashed = []
+    Promise.all(asking.map(deps.askGrant))
+      .then(
+        (grants) => {
+          for (const [index, part] of asking.entries()) {
+            const grant = grants[index]
+            if (isClosed || !grant) part.release()
+            else ready.push({ ...part, grant })
+          }
+          asking = []
+        },
+        (error) => {
+          for (const part of asking.splice(0)) part.release()
+          fail(error)
+        },
+      )
+      .finally(advance)
+  }
+
+  function fail(error: unknown) {
+    failure ??= { error }
+  }
+
+  function close() {
+    isClosed = true
+    for (const part of [...hashed.splice(0), ...ready.splice(0)]) part.release()
+    for (const { resolve } of idle.splice(0)) resolve(undefined)
+  }
+
+  return {
+    next() {
+      return new Promise((resolve, reject) => {
+        idle.push({ resolve, reject })
+        advance()
+      })
+    },
+    close,
+  }
+}

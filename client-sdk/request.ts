@@ -1,0 +1,143 @@
+import { linkSignals } from './abort-link.ts'
+import type { BearerToken } from './bearer-token.ts'
+import type { Clock, ServerClock } from './clock.ts'
+import { ClientException, ServiceException } from './errors.ts'
+import { problemFromReply } from './problem-reply.ts'
+import type { RetryPolicy } from './retry.ts'
+import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
+
+/** What may be said about a single call. */
+export interface CallOptions {
+  signal?: AbortSignal | undefined
+  /** For one attempt, by default 30 s. */
+  timeoutMs?: number | undefined
+  retry?: RetryPolicy | undefined
+  onRetry?: ((notice: RetryNotice) => void) | undefined
+}
+
+export interface ServerRequest extends CallOptions {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Begins with `/v1/`. */
+  path: string
+  query?: Record<string, string | number | boolean | undefined> | undefined
+  headers?: Record<string, string> | undefined
+  body?: unknown
+}
+
+export interface RequestDeps {
+  baseUrl: string
+  token: BearerToken
+  fetch: typeof fetch
+  clock: Clock
+  serverClock: ServerClock
+  retry: RetryPolicy
+  onRetry?: ((notice: RetryNotice) => void) | undefined
+}
+
+const defaultTimeoutMs = 30_000
+
+/**
+ * The one way to the server: base URL, token, time limit, retries, problem → exception. Every endpoint may be called twice with the
+ * same effect, so a lost answer is simply asked for again. Throws ServiceException for an answer that is not success,
+ * ClientException `network`, `timeout`, `invalid-reply` or whatever `signal` aborts with.
+ */
+export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Promise<{ status: number; body: Reply }> {
+  const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', call.onRetry ?? deps.onRetry)
+  let mayRefreshToken = true
+  for (;;) {
+    call.signal?.throwIfAborted()
+    await deps.clock.online(call.signal)
+    let failure: ClientException | ServiceException
+    let token: string | undefined
+    try {
+      token = await deps.token.get()
+      return await attempt<Reply>(deps, call, token)
+    } catch (error) {
+      if (call.signal?.aborted) throw call.signal.reason
+      if (error instanceof ClientException || error instanceof ServiceException) failure = error
+      else failure = unreachable(deps.baseUrl, error, token === undefined)
+    }
+    if (failure instanceof ServiceException) {
+      if (failure.status === 401 && token !== undefined && mayRefreshToken) {
+        mayRefreshToken = false
+        deps.token.refuse(token)
+        continue
+      }
+      await streak.waitOrThrow(failure, failure, call.signal)
+    } else {
+      await streak.waitOrThrow(failure, {}, call.signal)
+    }
+  }
+}
+
+async function attempt<Reply>(deps: RequestDeps, call: ServerRequest, token: string) {
+  const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
+  const link = linkSignals(call.signal)
+  const timer = setTimeout(
+    () => link.abort(new ClientException('timeout', `The server did not answer within ${timeoutMs / 1000} s`)),
+    timeoutMs,
+  )
+  const askedAtMs = deps.clock.nowMs()
+  try {
+    const response = await deps.fetch(urlOf(deps.baseUrl, call), {
+      method: call.method,
+      headers: {
+        ...call.headers,
+        accept: 'application/json, application/problem+json',
+        authorization: `Bearer ${token}`,
+        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      cache: 'no-store',
+      signal: link.signal,
+    })
+    const date = response.headers.get('date')
+    if (date) deps.serverClock.learn(Date.parse(date), askedAtMs)
+    const text = await response.text()
+    if (!response.ok) throw problemFromReply(response, text, deps.serverClock.nowMs())
+    return { status: response.status, body: parseObject<Reply>(text, response.status) }
+  } catch (error) {
+    throw link.signal.aborted ? link.signal.reason : error
+  } finally {
+    clearTimeout(timer)
+    link.release()
+  }
+}
+
+function urlOf(baseUrl: string, call: ServerRequest): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) query.set(name, String(value))
+  const search = query.toString()
+  return baseUrl.replace(/\/+$/, '') + call.path + (search ? `?${search}` : '')
+}
+
+function parseObject<Reply>(text: string, status: number): Reply {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value as Reply
+  } catch {
+    // Reported below: a proxy's page, or a body cut short.
+  }
+  throw new ClientException(
+    'invalid-reply',
+    `The answer with status ${status} is not JSON: is this the Partway server?`,
+  )
+}
+
+/** Platforms put the reason in `cause`; its code says more than "fetch failed". */
+function unreachable(baseUrl: string, error: unknown, isToken: boolean): ClientException {
+  if (isToken) return new ClientException('network', 'The token could not be obtained', { cause: error })
+  const cause = error instanceof Error ? (error.cause as { code?: unknown; message?: unknown } | undefined) : undefined
+  const reason = cause?.code ?? cause?.message ?? (error instanceof Error ? error.message : String(error))
+  return new ClientException('network', `The server at ${originOf(baseUrl)} cannot be reached: ${String(reason)}`, {
+    cause: error,
+  })
+}
+
+function originOf(baseUrl: string): string {
+  try {
+    return new URL(baseUrl).origin
+  } catch {
+    return baseUrl
+  }
+}

@@ -1,0 +1,40 @@
+import type { Clock } from './clock.ts'
+import type { ClientException, ServiceException } from './errors.ts'
+import { type FailedAttempt, type RetryPolicy, retryDelayMs } from './retry.ts'
+
+/** What a caller is told before a wait. */
+export interface RetryNotice {
+  type: 'retry'
+  /** `server`, or the part that is being sent. */
+  of: 'server' | number
+  /** Failures in a row so far. */
+  failures: number
+  delayMs: number
+  error: ClientException | ServiceException
+}
+
+/** Failures in a row of one thing that is tried again: a request, a part. */
+export interface RetryStreak {
+  /** Waits until the next attempt is due, or throws `error` when there should be none. */
+  waitOrThrow(error: ClientException | ServiceException, failure: FailedAttempt, signal?: AbortSignal): Promise<void>
+}
+
+export function createRetryStreak(
+  clock: Clock,
+  policy: RetryPolicy,
+  of: RetryNotice['of'],
+  onRetry?: (notice: RetryNotice) => void,
+): RetryStreak {
+  let failures = 0
+  let firstFailureMs = 0
+  return {
+    async waitOrThrow(error, failure, signal) {
+      failures += 1
+      if (failures === 1) firstFailureMs = clock.nowMs()
+      const delayMs = retryDelayMs(policy, failures, clock.nowMs() - firstFailureMs, failure, clock.random())
+      if (delayMs === null) throw error
+      onRetry?.({ type: 'retry', of, failures, delayMs, error })
+      await clock.sleep(delayMs, signal)
+    },
+  }
+}

@@ -1,0 +1,133 @@
+import { linkSignals } from './abort-link.ts'
+import { type ByteSource, rangeBody } from './byte-source.ts'
+import type { Clock, ServerClock } from './clock.ts'
+import { type PartPlan, partRange } from './contract/part-plan.ts'
+import { ClientException, type ServiceException } from './errors.ts'
+import type { GrantAges } from './grant-age.ts'
+import type { GrantDesk } from './grant-desk.ts'
+import type { Hashing } from './hashing.ts'
+import { ossErrorFromReply } from './oss-reply.ts'
+import { judgePartReply } from './part-reply.ts'
+import { type PartReply, type PartTransport, TransportException } from './part-transport.ts'
+import type { GrantedPart } from './prepared-part.ts'
+import type { ProgressMeter } from './progress.ts'
+import type { RetryPolicy } from './retry.ts'
+import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
+import { pausedReason, type RunGate } from './run-gate.ts'
+
+export interface SendPartDeps {
+  source: ByteSource
+  plan: PartPlan
+  transport: PartTransport
+  hashing: Hashing
+  grants: GrantDesk
+  ages: GrantAges
+  gate: RunGate
+  clock: Clock
+  serverClock: ServerClock
+  meter: ProgressMeter
+  retry: RetryPolicy
+  /** An attempt ends when no byte has moved for this long. */
+  stallTimeoutMs: number
+  onMoved(): void
+  onRetry?: ((notice: RetryNotice) => void) | undefined
+  /** OSS does not know the upload: throws what became of it, or returns when the server says that it lives. */
+  onUploadMissing(): Promise<void>
+}
+
+/** Grants replaced for one part without an attempt being counted. Past it something other than age is wrong with them. */
+const maxFreeRenewals = 3
+
+/**
+ * PUTs one part to its grant until OSS has it. A pause drops the attempt and waits; an old grant is replaced before the attempt; both cost
+ * nothing. Throws ServiceException or ClientException when retries are used up, `source-changed` when the bytes are no longer those
+ * that were hashed, and the reason of `signal`.
+ */
+export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
+  const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry)
+  const renew = () => deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
+  let { grant, body } = part
+  let freeRenewals = 0
+  for (;;) {
+    await deps.gate.opened(signal)
+    await deps.clock.online(signal)
+    if (deps.ages.isNearEnd(grant)) grant = await renew()
+
+    let error: ClientException | ServiceException
+    try {
+      const reply = await attempt(deps, { ...part, grant, body }, signal)
+      const refusal = ossErrorFromReply(reply, part.partNumber, deps.serverClock.nowMs())
+      const verdict = judgePartReply(reply, refusal.code, part.digest)
+      if (verdict === 'stored') return deps.meter.stored(part.partNumber, body.sizeBytes)
+      deps.meter.retract(part.partNumber)
+      if (verdict === 'renew') {
+        freeRenewals += 1
+        if (freeRenewals > maxFreeRenewals) throw refusal
+        grant = await renew()
+        continue
+      }
+      if (verdict === 'upload-missing') await deps.onUploadMissing()
+      if (verdict === 'corrupted') {
+        await checkSource(deps, part, signal)
+        // The copy in memory may be what is broken.
+        const { start, end } = partRange(deps.plan, part.partNumber)
+        body = rangeBody(deps.source, start, end)
+      }
+      error = verdict === 'corrupted' ? corrupted(part.partNumber, refusal) : refusal
+      await streak.waitOrThrow(error, verdict === 'failed' ? refusal : {}, signal)
+    } catch (thrown) {
+      deps.meter.retract(part.partNumber)
+      if (signal.aborted) throw signal.reason
+      if (thrown === pausedReason) continue
+      if (!(thrown instanceof TransportException)) throw thrown
+      error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })
+      await streak.waitOrThrow(error, {}, signal)
+      if (thrown.isOpaque) grant = await renew()
+    }
+  }
+}
+
+/** One request, under a timer that every moved byte sets back. */
+async function attempt(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<PartReply> {
+  const link = linkSignals(signal, deps.gate.signal)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const moved = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      link.abort(new TransportException(`no byte moved for ${deps.stallTimeoutMs / 1000} s`))
+    }, deps.stallTimeoutMs)
+  }
+  moved()
+  try {
+    return await deps.transport.send({
+      method: part.grant.method,
+      url: part.grant.url,
+      headers: part.grant.headers,
+      body: part.body,
+      signal: link.signal,
+      onProgress(sentBytes) {
+        if (link.signal.aborted) return
+        moved()
+        deps.meter.sending(part.partNumber, sentBytes)
+        deps.onMoved()
+      },
+    })
+  } finally {
+    clearTimeout(timer)
+    link.release()
+  }
+}
+
+/** Throws `source-changed` when the source no longer holds the bytes that were hashed. */
+async function checkSource(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
+  const { start, end } = partRange(deps.plan, part.partNumber)
+  const now = await deps.hashing.digest(rangeBody(deps.source, start, end), signal)
+  if (now.md5 === part.digest.md5) return
+  throw new ClientException('source-changed', `The file changed while part ${part.partNumber} was being sent`)
+}
+
+function corrupted(partNumber: number, cause: unknown): ClientException {
+  return new ClientException('corrupted', `Part ${partNumber} arrived at OSS with other bytes than it left with`, {
+    cause,
+  })
+}

@@ -1,0 +1,83 @@
+import { linkSignals, runTogether } from './abort-link.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import type { Checkpointer } from './checkpointer.ts'
+import { ClientException } from './errors.ts'
+import { etagOfMd5 } from './hashing.ts'
+import { createPartFeed } from './part-feed.ts'
+import type { PartLedger } from './part-ledger.ts'
+import { type GrantedPart, type PreparedPart, preparePart } from './prepared-part.ts'
+import { type SendPartDeps, sendPart } from './send-part.ts'
+
+export interface SendPartsDeps extends SendPartDeps {
+  parallel: number
+  buffers: BufferPool
+  ledger: PartLedger
+  checkpointer: Checkpointer
+}
+
+/** What may lie hashed and waiting: enough to keep senders busy, little enough to be still in the system's cache when sent. */
+const lookaheadBytes = 64 * 1_048_576
+
+/** Sends the parts of `numbers`, `parallel` at a time, and remembers their checksums. `ready` ones go first. */
+export async function sendParts(
+  deps: SendPartsDeps,
+  numbers: Iterable<number>,
+  ready: GrantedPart[],
+  signal: AbortSignal,
+): Promise<void> {
+  const link = linkSignals(signal)
+  for (const part of ready) remember(deps, part)
+  const feed = createPartFeed({
+    numbers,
+    ready,
+    lookahead: Math.max(1, Math.min(deps.parallel, Math.floor(lookaheadBytes / deps.plan.partSizeBytes))),
+    async prepare(partNumber) {
+      await deps.gate.opened(link.signal)
+      const part = await preparePart(deps, partNumber, link.signal)
+      remember(deps, part)
+      return part
+    },
+    async askGrant(part) {
+      await deps.gate.opened(link.signal)
+      return deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
+    },
+  })
+  const sender = async () => {
+    try {
+      for (let part = await feed.next(); part; part = await feed.next()) await sendOne(deps, part, link.signal)
+    } catch (error) {
+      link.abort(error)
+      feed.close()
+      throw error
+    }
+  }
+  try {
+    await runTogether(signal, Array(deps.parallel).fill(sender))
+  } finally {
+    feed.close()
+    link.release()
+  }
+}
+
+async function sendOne(deps: SendPartsDeps, part: GrantedPart, signal: AbortSignal) {
+  try {
+    checkGrant(part)
+    await sendPart(deps, part, signal)
+  } finally {
+    part.release()
+  }
+  const { md5, crc64 } = part.digest
+  deps.checkpointer.add({ partNumber: part.partNumber, etag: etagOfMd5(md5), crc64: crc64.toString() })
+  deps.onMoved()
+}
+
+function remember(deps: SendPartsDeps, part: PreparedPart) {
+  if (deps.ledger.hashed(part.partNumber, part.digest.crc64)) return
+  part.release()
+  throw new ClientException('source-changed', `The file changed while it was being sent: part ${part.partNumber}`)
+}
+
+function checkGrant({ grant, partNumber, body }: GrantedPart) {
+  if (grant.method === 'PUT' && grant.sizeBytes === body.sizeBytes && /^https?:\/\//.test(grant.url)) return
+  throw new ClientException('invalid-reply', `The grant for part ${partNumber} does not fit the part`)
+}

@@ -1,0 +1,81 @@
+import type { Reply, RequestBody } from './contract/endpoints.ts'
+import type { Upload, UploadState } from './contract/upload.ts'
+import type { CallOptions, ServerRequest } from './request.ts'
+
+export type CreateUploadBody = RequestBody<'createUpload'>
+export type CompleteUploadBody = RequestBody<'completeUpload'>
+
+export interface ListUploadsQuery {
+  state?: UploadState | undefined
+  fingerprint?: string | undefined
+  /** `nextCursor` of the page before. */
+  cursor?: string | undefined
+  /** 1 to 100, by default 50. */
+  limit?: number | undefined
+}
+
+/** One method per endpoint of the server, typed from the contract. All of them throw ServiceException or ClientException. */
+export interface UploadApi {
+  /** Starts an upload, or finds the open one (`isNew` false) by idempotency key or by fingerprint. */
+  createUpload(
+    body: CreateUploadBody,
+    options?: CallOptions & { idempotencyKey?: string | undefined },
+  ): Promise<Reply<'createUpload'> & { isNew: boolean }>
+  listUploads(query?: ListUploadsQuery, options?: CallOptions): Promise<Reply<'listUploads'>>
+  /** With `reconcile` the server reads the stored parts from OSS first. */
+  getUpload(id: string, options?: CallOptions & { reconcile?: boolean | undefined }): Promise<{ upload: Upload }>
+  /** One page of the parts OSS holds, with numbers above `after`. */
+  listParts(
+    id: string,
+    query?: { after?: number | undefined; limit?: number | undefined },
+    options?: CallOptions,
+  ): Promise<Reply<'listParts'>>
+  /** Presigned URLs for 1 to 100 parts. They are secrets until they expire. */
+  grantParts(id: string, parts: RequestBody<'grantParts'>['parts'], options?: CallOptions): Promise<Reply<'grantParts'>>
+  saveCheckpoint(
+    id: string,
+    parts: RequestBody<'saveCheckpoint'>['parts'],
+    options?: CallOptions,
+  ): Promise<{ upload: Upload }>
+  /** Joins the parts. The upload comes back `completed`, or `completing`: then ask again. */
+  completeUpload(id: string, body?: CompleteUploadBody, options?: CallOptions): Promise<{ upload: Upload }>
+  abortUpload(id: string, options?: CallOptions): Promise<{ upload: Upload }>
+  getTime(options?: CallOptions): Promise<Reply<'getTime'>>
+}
+
+/** Joining thousands of parts takes OSS a while. */
+const completeTimeoutMs = 120_000
+
+export function createUploadApi(
+  send: <Body>(call: ServerRequest) => Promise<{ status: number; body: Body }>,
+): UploadApi {
+  const pathOf = (id: string, rest = '') => `/v1/uploads/${encodeURIComponent(id)}${rest}`
+  const bodyOf = async <Body>(call: ServerRequest) => (await send<Body>(call)).body
+  return {
+    async createUpload(body, { idempotencyKey, ...options } = {}) {
+      const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
+      const call = { ...options, method: 'POST', path: '/v1/uploads', headers, body } as const
+      const reply = await send<Reply<'createUpload'>>(call)
+      return { ...reply.body, isNew: reply.status === 201 }
+    },
+    listUploads: (query, options) => bodyOf({ ...options, method: 'GET', path: '/v1/uploads', query: { ...query } }),
+    getUpload: (id, { reconcile, ...options } = {}) =>
+      bodyOf({ ...options, method: 'GET', path: pathOf(id), query: { reconcile: reconcile || undefined } }),
+    listParts: (id, query, options) =>
+      bodyOf({ ...options, method: 'GET', path: pathOf(id, '/parts'), query: { ...query } }),
+    grantParts: (id, parts, options) =>
+      bodyOf({ ...options, method: 'POST', path: pathOf(id, '/grants'), body: { parts } }),
+    saveCheckpoint: (id, parts, options) =>
+      bodyOf({ ...options, method: 'PUT', path: pathOf(id, '/checkpoint'), body: { parts } }),
+    completeUpload: (id, body, options) =>
+      bodyOf({
+        timeoutMs: completeTimeoutMs,
+        ...options,
+        method: 'POST',
+        path: pathOf(id, '/complete'),
+        body: body ?? {},
+      }),
+    abortUpload: (id, options) => bodyOf({ ...options, method: 'DELETE', path: pathOf(id) }),
+    getTime: (options) => bodyOf({ ...options, method: 'GET', path: '/v1/time' }),
+  }
+}

@@ -1,0 +1,76 @@
+import { createBearerToken } from './bearer-token.ts'
+import type { ByteSource } from './byte-source.ts'
+import { type Clock, createServerClock, systemClock } from './clock.ts'
+import { ClientException } from './errors.ts'
+import type { Hashing } from './hashing.ts'
+import type { PartTransport } from './part-transport.ts'
+import { request } from './request.ts'
+import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
+import { createUploadApi, type UploadApi } from './upload-api.ts'
+import { resolveOptions, type UploadOptions } from './upload-options.ts'
+import { startUploadTask, type UploadTask } from './upload-task.ts'
+
+/** What differs between platforms. `Source` is what `upload` takes: a path in Node, a Blob in browsers. */
+export interface Ports<Source> {
+  /** Throws ClientException `source-unreadable`. */
+  openSource(source: Source): Promise<ByteSource>
+  transport: PartTransport
+  hashing: Hashing
+  clock?: Clock | undefined
+  fetch?: typeof fetch | undefined
+}
+
+export interface ClientOptions {
+  /** Where the Partway server is, with the path it is mounted under. */
+  baseUrl: string
+  /** Gives a bearer token. Asked at the first call, and again when the server refuses the one in use. */
+  token: () => string | Promise<string>
+  /** How an outage of server or OSS is waited out, see {@link defaultRetryPolicy}. Uploads may say otherwise. */
+  retry?: Partial<RetryPolicy> | undefined
+}
+
+export interface UploadClient<Source> extends UploadApi {
+  /** Starts an upload, or goes on with one. Throws ClientException `invalid-argument` for options out of their bounds. */
+  upload(source: Source, options?: UploadOptions): UploadTask
+}
+
+/** A client over the given ports. `@partway/client/node` brings Node's along. */
+export function createUploadClient<Source>(options: ClientOptions & { ports: Ports<Source> }): UploadClient<Source> {
+  const { ports } = options
+  if (typeof options.baseUrl !== 'string' || options.baseUrl === '') {
+    throw new ClientException('invalid-argument', 'baseUrl must be the URL of the Partway server')
+  }
+  if (typeof options.token !== 'function') {
+    throw new ClientException('invalid-argument', 'token must be a function that gives a token')
+  }
+  const clock = ports.clock ?? systemClock
+  const serverClock = createServerClock(clock)
+  const retry = { ...defaultRetryPolicy, ...options.retry }
+  const shared = {
+    baseUrl: options.baseUrl,
+    token: createBearerToken(options.token),
+    fetch: ports.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init)),
+    clock,
+    serverClock,
+  }
+  return {
+    ...createUploadApi((call) => request({ ...shared, retry }, call)),
+    upload(source, uploadOptions = {}) {
+      const resolved = resolveOptions(uploadOptions, retry)
+      const onRetry = uploadOptions.onNotice
+      const api = createUploadApi((call) => request({ ...shared, retry: resolved.retry, onRetry }, call))
+      return startUploadTask(
+        {
+          api,
+          clock,
+          serverClock,
+          transport: ports.transport,
+          hashing: ports.hashing,
+          server: options.baseUrl.replace(/\/+$/, ''),
+          openSource: () => ports.openSource(source),
+        },
+        resolved,
+      )
+    },
+  }
+}

@@ -1,0 +1,139 @@
+import type { ByteSource } from './byte-source.ts'
+import type { Checkpointer } from './checkpointer.ts'
+import type { Clock, ServerClock } from './clock.ts'
+import type { Upload } from './contract/upload.ts'
+import { ClientException } from './errors.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import type { Hashing } from './hashing.ts'
+import type { PartTransport } from './part-transport.ts'
+import type { ProgressMeter } from './progress.ts'
+import type { ProgressReports } from './progress-reports.ts'
+import type { RunGate } from './run-gate.ts'
+import { createSafeRecord, type SafeRecord } from './safe-record.ts'
+import type { UploadApi } from './upload-api.ts'
+import { type EndReason, UploadEnded } from './upload-fate.ts'
+import { uploadOnce } from './upload-once.ts'
+import { checkSourceSize, type ResolvedOptions, type UploadNotice, type UploadTaskState } from './upload-options.ts'
+
+export interface UploadFileDeps {
+  api: UploadApi
+  transport: PartTransport
+  hashing: Hashing
+  clock: Clock
+  serverClock: ServerClock
+}
+
+/** What an upload shares with the task that shows it. */
+export interface UploadRun {
+  /** Aborts on cancel, with the exception callers see. */
+  readonly signal: AbortSignal
+  /** Aborts when not even a checkpoint may be in flight any more. */
+  readonly checkpointSignal: AbortSignal
+  readonly gate: RunGate
+  meter: ProgressMeter
+  reports: ProgressReports
+  /** The source's size is known. */
+  begin(sizeBytes: number): void
+  setPhase(phase: Exclude<UploadTaskState, 'paused'>): void
+  notify(notice: UploadNotice): void
+  upload?: Upload | undefined
+  record?: SafeRecord | undefined
+  checkpointer?: Checkpointer | undefined
+}
+
+export interface UploadResult {
+  id: string
+  /** The object's key in the bucket. */
+  key: string
+  /** The object's ETag, without quotes. */
+  etag: string
+  /** The file's CRC-64 from local bytes, equal to the object's. */
+  crc64: string
+  sizeBytes: number
+  /** Bytes put on the wire by this run; what was stored before is not among them. */
+  sentBytes: number
+}
+
+/**
+ * Uploads a source. When the upload it goes on with turns out to be over, or the source another one and the options say so, everything
+ * starts again, once.
+ */
+export async function uploadFile(
+  deps: UploadFileDeps & { server: string; openSource(): Promise<ByteSource> },
+  options: ResolvedOptions,
+  run: UploadRun,
+): Promise<UploadResult> {
+  let restartedFor: EndReason | 'source-changed' | undefined
+  for (;;) {
+    run.signal.throwIfAborted()
+    const source = await deps.openSource()
+    try {
+      checkSourceSize(source.sizeBytes)
+      run.begin(source.sizeBytes)
+      const fingerprint = options.fingerprint ?? (await fingerprintOf(source, deps.hashing, run.signal))
+      const about = { server: deps.server, fingerprint, sizeBytes: source.sizeBytes, identity: source.identity }
+      const record = createSafeRecord(options.recordStore, about, deps.clock.nowMs, (error) =>
+        run.notify({ type: 'record-unavailable', error }),
+      )
+      run.record = record
+      // The parts of a changed source's old upload must not be found again.
+      const resume = options.resume && restartedFor !== 'source-changed'
+      const { upload, crc64 } = await uploadOnce({
+        ...deps,
+        options: { ...options, resume },
+        run,
+        source,
+        fingerprint,
+        record,
+      })
+      const result = resultOf(upload, crc64, run.meter.read().sentBytes)
+      await record.delete()
+      return result
+    } catch (error) {
+      const reason = restartedFor === undefined ? restartReason(error, options) : undefined
+      if (reason === undefined || run.signal.aborted) throw error instanceof UploadEnded ? ended(error) : error
+      restartedFor = reason
+      await forget(deps, run, reason)
+    } finally {
+      run.checkpointer?.close()
+      await source.close()
+    }
+  }
+}
+
+function restartReason(error: unknown, options: ResolvedOptions): EndReason | 'source-changed' | undefined {
+  if (error instanceof UploadEnded) return error.reason
+  const isChanged = error instanceof ClientException && error.code === 'source-changed'
+  return isChanged && options.onSourceChanged === 'restart' ? 'source-changed' : undefined
+}
+
+async function forget(deps: UploadFileDeps, run: UploadRun, reason: EndReason | 'source-changed'): Promise<void> {
+  const previousId = run.upload?.id ?? ''
+  run.upload = undefined
+  await run.record?.delete()
+  if (reason === 'source-changed' && previousId) {
+    // Best effort: an upload left behind expires by itself.
+    await deps.api.abortUpload(previousId, { signal: run.signal }).catch(() => {})
+  }
+  run.notify({ type: 'restarted', previousId, reason })
+}
+
+function ended(error: UploadEnded): ClientException {
+  return new ClientException('upload-ended', `The upload ended before it was complete: ${error.reason}`, {
+    cause: error,
+  })
+}
+
+function resultOf(upload: Upload, crc64: bigint, sentBytes: number): UploadResult {
+  if (upload.crc64 !== null && upload.crc64 !== crc64.toString()) {
+    throw new ClientException('corrupted', 'The object in OSS is not what was read from the file')
+  }
+  return {
+    id: upload.id,
+    key: upload.key,
+    etag: upload.etag ?? '',
+    crc64: crc64.toString(),
+    sizeBytes: upload.sizeBytes,
+    sentBytes,
+  }
+}

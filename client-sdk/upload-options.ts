@@ -1,0 +1,104 @@
+import { DEFAULT_PART_BYTES, MAX_OBJECT_BYTES, MAX_PART_BYTES, MIN_PART_BYTES } from './contract/part-plan.ts'
+import { ClientException } from './errors.ts'
+import type { UploadProgress } from './progress.ts'
+import type { RecordStore } from './record-store.ts'
+import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
+import type { RetryNotice } from './retry-streak.ts'
+import type { EndReason } from './upload-fate.ts'
+
+/** Things a caller may want to show; the upload goes on by itself. */
+export type UploadNotice =
+  | RetryNotice
+  /** The upload went on from what was stored. */
+  | { type: 'resumed'; id: string; restoredBytes: number }
+  /** What was stored is gone or of another content, and everything is sent again. */
+  | { type: 'restarted'; previousId: string; reason: EndReason | 'source-changed' }
+  /** The record store failed: after a crash only the server's memory is left to resume by. */
+  | { type: 'record-unavailable'; error: unknown }
+
+export type UploadTaskState = 'preparing' | 'sending' | 'paused' | 'completing' | 'completed' | 'failed' | 'cancelled'
+
+export interface UploadOptions {
+  /** How bytes are allowed in: `presigned` URLs, one per part. The only mode so far. */
+  mode?: 'presigned' | undefined
+  /** Parts in flight at once: 1 to 32, by default 4. More helps on lines with a long round trip and costs a buffer each. */
+  parallel?: number | undefined
+  /** 1 MiB to 5 GiB, by default 8 MiB; grown where the file would have over 10,000 parts. Ignored when an upload is resumed. */
+  partSizeBytes?: number | undefined
+  /** The name people see; by default the source's. */
+  fileName?: string | undefined
+  contentType?: string | undefined
+  /** Kept with the object. Names `[a-z0-9-]{1,64}`, printable ASCII values, 7 KB together. */
+  metadata?: Record<string, string> | undefined
+  /** Recognises the file on any device; by default from its size and samples of its content. */
+  fingerprint?: string | undefined
+  /** Go on with an open upload of the same content where there is one. By default true. */
+  resume?: boolean | undefined
+  /** Where a record of the unfinished upload is kept. Without one, resuming rests on the server's memory alone. */
+  recordStore?: RecordStore | undefined
+  /** What `cancel()` does: by default true, the parts and the record are deleted; false keeps both for another run. */
+  deleteUploadOnCancelling?: boolean | undefined
+  /** When the source is not the one whose parts are stored: fail with `source-changed` (default), or start from zero, once. */
+  onSourceChanged?: 'refuse' | 'restart' | undefined
+  /** Aborting it is `cancel()`. */
+  signal?: AbortSignal | undefined
+  onProgress?: ((progress: UploadProgress) => void) | undefined
+  onNotice?: ((notice: UploadNotice) => void) | undefined
+  onStateChange?: ((state: UploadTaskState) => void) | undefined
+  /** At most one progress report per this many ms; by default 100. */
+  progressIntervalMs?: number | undefined
+  /** A part whose bytes have not moved for this long is sent again; by default 30 s. */
+  stallTimeoutMs?: number | undefined
+  /** How long OSS may take to join the parts; by default 10 minutes. */
+  completeTimeoutMs?: number | undefined
+  /** How an outage is waited out, see {@link defaultRetryPolicy}: two minutes. */
+  retry?: Partial<RetryPolicy> | undefined
+}
+
+/** The options with every default filled in. */
+export interface ResolvedOptions extends UploadOptions {
+  parallel: number
+  partSizeBytes: number
+  resume: boolean
+  deleteUploadOnCancelling: boolean
+  onSourceChanged: 'refuse' | 'restart'
+  progressIntervalMs: number
+  stallTimeoutMs: number
+  completeTimeoutMs: number
+  retry: RetryPolicy
+}
+
+/** Fills in defaults. Throws ClientException `invalid-argument`, naming the option. */
+export function resolveOptions(options: UploadOptions, retry: RetryPolicy = defaultRetryPolicy): ResolvedOptions {
+  if (options.mode !== undefined && options.mode !== 'presigned') throw invalid('mode', "must be 'presigned'")
+  if (options.onSourceChanged !== undefined && !['refuse', 'restart'].includes(options.onSourceChanged)) {
+    throw invalid('onSourceChanged', "must be 'refuse' or 'restart'")
+  }
+  return {
+    ...options,
+    parallel: whole('parallel', options.parallel ?? 4, 1, 32),
+    partSizeBytes: whole('partSizeBytes', options.partSizeBytes ?? DEFAULT_PART_BYTES, MIN_PART_BYTES, MAX_PART_BYTES),
+    resume: options.resume ?? true,
+    deleteUploadOnCancelling: options.deleteUploadOnCancelling ?? true,
+    onSourceChanged: options.onSourceChanged ?? 'refuse',
+    progressIntervalMs: whole('progressIntervalMs', options.progressIntervalMs ?? 100, 0, 3_600_000),
+    stallTimeoutMs: whole('stallTimeoutMs', options.stallTimeoutMs ?? 30_000, 1, 3_600_000),
+    completeTimeoutMs: whole('completeTimeoutMs', options.completeTimeoutMs ?? 600_000, 1, 86_400_000),
+    retry: { ...retry, ...options.retry },
+  }
+}
+
+/** Throws ClientException `invalid-argument` for a size no object can have. */
+export function checkSourceSize(sizeBytes: number): void {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= MAX_OBJECT_BYTES) return
+  throw invalid('sizeBytes', `must be a whole number from 0 to ${MAX_OBJECT_BYTES}`)
+}
+
+function whole(name: string, value: number, minimum: number, maximum: number): number {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return value
+  throw invalid(name, `must be a whole number from ${minimum} to ${maximum}`)
+}
+
+function invalid(name: string, rule: string): ClientException {
+  return new ClientException('invalid-argument', `${name} ${rule}`)
+}

@@ -1,0 +1,165 @@
+import type { ByteSource } from './byte-source.ts'
+import { cancelled, isServerProblem, toException } from './errors.ts'
+import { createProgressMeter, type UploadProgress } from './progress.ts'
+import { createProgressReports } from './progress-reports.ts'
+import { createRunGate } from './run-gate.ts'
+import type { UploadApi } from './upload-api.ts'
+import { type UploadFileDeps, type UploadResult, type UploadRun, uploadFile } from './upload-file.ts'
+import type { ResolvedOptions, UploadTaskState } from './upload-options.ts'
+
+/** An upload under way. */
+export interface UploadTask {
+  /** The result, or a ClientException or ServiceException. May be ignored: a rejection nobody looks at stays silent. */
+  readonly done: Promise<UploadResult>
+  readonly state: UploadTaskState
+  readonly progress: UploadProgress
+  /** The upload's id, once there is one. */
+  readonly id: string | undefined
+  /** Drops the requests in flight; whole parts already sent stay. Does nothing when the task has ended. */
+  pause(): void
+  resume(): void
+  /**
+   * Stops everything. With `deleteUploadOnCancelling` the upload is aborted on the server and its record deleted. Resolves when nothing is
+   * in flight; rejects when the server could not be told, or had completed the upload already. `done` rejects with `cancelled`.
+   */
+  cancel(): Promise<void>
+}
+
+/** Deleting must not keep a caller waiting who wants to stop. */
+const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAttempts: 4, budgetMs: 10_000 } }
+
+/** Starts at once. */
+export function startUploadTask(
+  deps: UploadFileDeps & { server: string; openSource(): Promise<ByteSource> },
+  options: ResolvedOptions,
+): UploadTask {
+  const canceller = new AbortController()
+  const checkpoints = new AbortController()
+  const gate = createRunGate()
+  let phase: Exclude<UploadTaskState, 'paused'> = 'preparing'
+  let cleanup: Promise<void> | undefined
+  const isOver = () => phase === 'completed' || phase === 'failed' || phase === 'cancelled'
+
+  const safely = <Value>(callback: ((value: Value) => void) | undefined, value: Value) => {
+    try {
+      callback?.(value)
+    } catch {
+      // A caller's display must not stop its upload.
+    }
+  }
+  const stateOf = (): UploadTaskState => (gate.isPaused && !isOver() ? 'paused' : phase)
+  let shown: UploadTaskState = phase
+  const showState = () => {
+    const state = stateOf()
+    if (state === shown) return
+    shown = state
+    safely(options.onStateChange, state)
+  }
+
+  const meterFor = (sizeBytes: number) => {
+    const meter = createProgressMeter(sizeBytes, deps.clock.nowMs)
+    const reports = createProgressReports(meter, options.onProgress, options.progressIntervalMs, deps.clock.nowMs)
+    return { meter, reports }
+  }
+  let sizeBytes: number | undefined
+  const run: UploadRun = {
+    signal: canceller.signal,
+    checkpointSignal: checkpoints.signal,
+    gate,
+    ...meterFor(0),
+    begin(size) {
+      if (size !== sizeBytes) Object.assign(run, meterFor(size))
+      sizeBytes = size
+    },
+    setPhase(next) {
+      phase = next
+      showState()
+    },
+    notify: (notice) => safely(options.onNotice, notice),
+  }
+
+  /** What a cancel leaves behind, on the server and in the record store. */
+  async function cleanUp(): Promise<void> {
+    if (!options.deleteUploadOnCancelling) return
+    checkpoints.abort()
+    // Cancelled before the upload was found: the record still knows which one it would have been.
+    const id = run.upload?.id ?? (await run.record?.load())?.id
+    if (id !== undefined) await abortUnlessGone(deps.api, id)
+    await run.record?.delete()
+  }
+
+  async function work(): Promise<UploadResult> {
+    try {
+      const result = await uploadFile(deps, options, run)
+      run.setPhase('completed')
+      return result
+    } catch (error) {
+      const exception = canceller.signal.aborted ? cancelled() : toException(error)
+      if (canceller.signal.aborted) {
+        cleanup = cleanUp()
+        await cleanup.catch(() => {})
+      }
+      // So that the next run, on whatever device, sees on the server how far this one came.
+      await flushSoon(run, checkpoints)
+      run.setPhase(exception.code === 'cancelled' ? 'cancelled' : 'failed')
+      throw exception
+    } finally {
+      options.signal?.removeEventListener('abort', cancelQuietly)
+    }
+  }
+
+  const cancelQuietly = () => void cancel().catch(() => {})
+  async function cancel(): Promise<void> {
+    if (isOver()) return
+    canceller.abort(cancelled())
+    await done.catch(() => {})
+    await cleanup
+  }
+
+  if (options.signal?.aborted) canceller.abort(cancelled())
+  else options.signal?.addEventListener('abort', cancelQuietly, { once: true })
+  const done = Promise.resolve().then(work)
+  done.catch(() => {})
+
+  return {
+    done,
+    get state() {
+      return stateOf()
+    },
+    get progress() {
+      return run.meter.read()
+    },
+    get id() {
+      return run.upload?.id
+    },
+    pause() {
+      if (isOver() || gate.isPaused) return
+      gate.pause()
+      void run.checkpointer?.flush()
+      showState()
+    },
+    resume() {
+      if (!gate.isPaused) return
+      gate.resume()
+      showState()
+    },
+    cancel,
+  }
+}
+
+async function abortUnlessGone(api: UploadApi, id: string): Promise<void> {
+  try {
+    await api.abortUpload(id, abortCall)
+  } catch (error) {
+    if (!isServerProblem(error) || error.code !== 'upload-not-found') throw error
+  }
+}
+
+const flushMs = 1000
+
+async function flushSoon(run: UploadRun, checkpoints: AbortController): Promise<void> {
+  if (checkpoints.signal.aborted || !run.checkpointer) return
+  const timer = setTimeout(() => checkpoints.abort(), flushMs)
+  await run.checkpointer.flush()
+  clearTimeout(timer)
+}
