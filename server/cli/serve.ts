@@ -6,7 +6,7 @@ import { createLogger, type Logger } from '../log.ts'
 import { type RunningServer, startServer } from '../main.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
 import { startLocalCloudProcess } from './local-cloud-process.ts'
-import { removeLocalFile, writeLocalFile } from './local-file.ts'
+import { readLocalFile, removeLocalFile, writeLocalFile } from './local-file.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { localUrlOf, startTable } from './start-table.ts'
 
@@ -19,6 +19,7 @@ export const serveCommand = new Command('serve')
     const config = loadConfig()
     const log = createLogger({ level: config.logLevel })
     endOnBug(log)
+    await refuseSecondServer(config)
     const stopRequested = untilStopSignal()
     const running = await start(config, log)
     const isLocal = config.localCloud !== null
@@ -48,6 +49,18 @@ async function start(config: Config, log: Logger): Promise<RunningServer> {
     log.debug({ err: error }, 'the server did not start')
     throw new CommandFailure(exitCode.failed, explainStartFailure(error, config), error)
   }
+}
+
+/** Two servers on one data directory would share its objects. Told at once, instead of after waiting for the other's files and ports. */
+async function refuseSecondServer(config: Config): Promise<void> {
+  const other = config.localCloud && (await readLocalFile(config.dataDir))
+  if (!other) return
+  const answer = await fetch(`${other.url}/healthz`, { signal: AbortSignal.timeout(1_000) }).catch(() => null)
+  if (!answer?.ok) return
+  throw new CommandFailure(
+    exitCode.failed,
+    `A server runs on ${config.dataDir} already, at ${other.url} (process ${other.pid}). For a second one, set PARTWAY_DATA_DIR, PORT, LOCAL_OSS_PORT and LOCAL_STS_PORT.`,
+  )
 }
 
 /** The first SIGINT or SIGTERM; the second ends the process at once, for whoever has no patience. */

@@ -30,6 +30,7 @@ export function operations(
       return
     }
     const problem = failure ? toProblem(failure) : new Problem('internal', 'The server is shutting down.')
+    response.err = problem
     const document = problemDocument(problem, options.docsUrl(request.baseUrl), contextOf(response).requestId)
     response.status(503).type('application/problem+json')
     response.send(JSON.stringify({ ...document, status: 503, checks }))

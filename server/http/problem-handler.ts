@@ -54,7 +54,9 @@ export function problemHandler(docsUrl: (mountPath: string) => string): ErrorReq
     const problem = toProblem(thrown)
     if (problem.status >= 500) response.err = problem
     if (response.headersSent) return next(thrown)
-    const { requestId } = contextOf(response)
+    const context = contextOf(response)
+    const reason = problem.status === 401 && problem.cause instanceof Error ? problem.cause.message : undefined
+    context.problem = { code: problem.code, ...(reason === undefined ? {} : { reason }) }
     if (problem.retryAfterSeconds !== undefined)
       response.set('Retry-After', String(Math.ceil(problem.retryAfterSeconds)))
     if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer')
@@ -62,6 +64,6 @@ export function problemHandler(docsUrl: (mountPath: string) => string): ErrorReq
       .status(problem.status)
       .set('Cache-Control', 'no-store')
       .type('application/problem+json')
-      .send(JSON.stringify(problemDocument(problem, docsUrl(request.baseUrl), requestId)))
+      .send(JSON.stringify(problemDocument(problem, docsUrl(request.baseUrl), context.requestId)))
   }
 }

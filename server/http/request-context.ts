@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { ProblemCode } from '@partway/client/contract'
 import type { RequestHandler, Response } from 'express'
 import { pinoHttp } from 'pino-http'
 import type { RequestContext } from '../deps.ts'
@@ -9,6 +10,8 @@ import type { Metrics } from '../metrics.ts'
 interface Known extends RequestContext {
   /** Name of the endpoint it met, for metrics and the log; set by bind. */
   endpoint: string
+  /** Set when the answer is a problem: its code, and for the log alone why a token was refused. */
+  problem?: { code: ProblemCode; reason?: string }
 }
 
 const contexts = new WeakMap<Response, Known>()
@@ -46,7 +49,10 @@ export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] 
       }),
       res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
     },
-    customProps: (_request, response) => ({ endpoint: contexts.get(response as Response)?.endpoint }),
+    customProps: (_request, response) => {
+      const { endpoint, problem } = contexts.get(response as Response) ?? {}
+      return { endpoint, problem }
+    },
     customLogLevel: (request, response) => {
       if (response.statusCode >= 500) return 'error'
       return /\/(healthz|readyz|metrics)$/.test(request.url ?? '') ? 'debug' : 'info'
