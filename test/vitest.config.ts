@@ -1,11 +1,11 @@
+import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 // One project per folder of this directory. `partway-source` makes `@partway/client` mean the SDK's sources.
 const folders = ['unit', 'local-cloud', 'db', 'http', 'sdk', 'faults']
 
 export default defineConfig({
-  resolve: { conditions: ['partway-source'] },
-  ssr: { resolve: { conditions: ['partway-source', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['partway-source', ...defaultServerConditions] } },
   test: {
     root: new URL('..', import.meta.url).pathname,
     projects: folders.map((name) => ({

@@ -117,7 +117,8 @@ export function createOssRequester(connection: OssConnection) {
     } catch (error) {
       if (error instanceof OssError) {
         outcome = error.code
-        throw failure(error, error.status >= 500)
+        // An Error inside a 200 tells nothing of what was done before it.
+        throw failure(error, error.status < 400 || error.status >= 500)
       }
       throw failure(error, !neverSent(error))
     } finally {
@@ -216,7 +217,13 @@ function failure(cause: unknown, maybeApplied: boolean): StorageProblem {
 
 /** An answer that will not change by asking again at once. */
 function isFinal(cause: unknown): boolean {
-  return cause instanceof OssError && cause.status < 500 && cause.status !== 408 && cause.status !== 429
+  return (
+    cause instanceof OssError &&
+    cause.status >= 400 &&
+    cause.status < 500 &&
+    cause.status !== 408 &&
+    cause.status !== 429
+  )
 }
 
 const connectFailures = new Set([
