@@ -1,12 +1,8 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { connectionUrl } from './connection-url.ts'
-import {
-  type MigrationFile,
-  matchesChecksum,
-  packageMigrationsDirectory,
-  readMigrationFiles,
-} from './migration-files.ts'
+import { type MigrationFile, packageMigrationsDirectory, readMigrationFiles } from './migration-files.ts'
+import { createHistoryTable, findPending, lockHistory, readHistory } from './migration-history.ts'
 import { everything, openSchemaEngine } from './schema-engine.ts'
 
 export type MigrateOptions = {
@@ -17,19 +13,6 @@ export type MigrateOptions = {
   lockTimeoutMs?: number | undefined
   log: Pick<Logger, 'info' | 'warn'>
 }
-
-type AppliedRow = { name: string; checksum: string; finished: boolean; logs: string | null }
-
-// The advisory lock of Prisma's own engine, so that `prisma migrate deploy` waits for us and we for it.
-const lockId = 72_707_369
-
-// As Prisma's engine makes it. It is made here because the engine refuses a schema that has tables but not this one:
-// Partway may share a database with the application that mounts it.
-const createHistoryTable = `create table if not exists _prisma_migrations (
-  id varchar(36) primary key not null, checksum varchar(64) not null, finished_at timestamptz,
-  migration_name varchar(255) not null, logs text, rolled_back_at timestamptz,
-  started_at timestamptz not null default now(), applied_steps_count integer not null default 0
-)`
 
 /** Brings the database to the state of the migrations. Each one is applied in a transaction of its own, together with
  *  its line in `_prisma_migrations`: it is there as a whole or not at all, so a failed start can simply be repeated.
@@ -61,52 +44,6 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     return { applied: pending.map(({ name }) => name) }
   } finally {
     await client.end() // gives up the lock
-  }
-}
-
-async function readHistory(client: pg.Client): Promise<AppliedRow[]> {
-  const { rows: tables } = await client.query(`select 1 where to_regclass('_prisma_migrations') is not null`)
-  if (tables.length === 0) return []
-  const { rows } = await client.query<AppliedRow>(
-    `select migration_name as name, checksum, finished_at is not null as finished, logs
-     from _prisma_migrations where rolled_back_at is null order by started_at`,
-  )
-  return rows
-}
-
-function findPending(files: MigrationFile[], history: AppliedRow[], log: MigrateOptions['log']): MigrationFile[] {
-  for (const { name, finished, logs, checksum } of history) {
-    const file = files.find((candidate) => candidate.name === name)
-    if (!finished) {
-      throw new Error(
-        `Migration ${name} stands as failed in _prisma_migrations, left there by "prisma migrate" or by a COMMIT in its ` +
-          `script: see what it left undone, then run "prisma migrate resolve". Its log: ${logs?.split('\n')[0] || 'none'}`,
-      )
-    }
-    if (!file) log.warn({ migration: name }, 'the database has a migration that this version does not know')
-    else if (!matchesChecksum(file, checksum)) {
-      throw new Error(
-        `Migration ${name} was edited after it had been applied. Restore ${file.path}; add a new migration instead`,
-      )
-    }
-  }
-  const known = new Set(history.map(({ name }) => name))
-  return files.filter(({ name }) => !known.has(name))
-}
-
-async function lockHistory(client: pg.Client, timeoutMs: number, log: MigrateOptions['log']) {
-  const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(${lockId}) as locked`)
-  if (rows[0]?.locked) return
-  log.info({ timeoutMs }, 'waiting for another instance that migrates the database')
-  try {
-    await client.query(`set lock_timeout = ${timeoutMs}`)
-    await client.query(`select pg_advisory_lock(${lockId})`)
-    await client.query('reset lock_timeout')
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError && error.code === '55P03')) throw error
-    throw new Error(
-      `Another instance has been migrating the database for over ${timeoutMs / 1000} s: look for "partway migrate" in pg_stat_activity`,
-    )
   }
 }
 

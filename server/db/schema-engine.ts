@@ -3,7 +3,13 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { bindMigrationAwareSqlAdapterFactory, type SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  type SqlDriverAdapter,
+  type SqlQuery,
+  type SqlResultSet,
+} from '@prisma/driver-adapter-utils'
 import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg'
 import pg from 'pg'
 
@@ -28,8 +34,9 @@ export async function openSchemaEngine(
   const { SchemaEngine } = await loadEngine()
   const connect = async (): Promise<SqlDriverAdapter> => {
     const adapter = await new PrismaPg(poolOf(client), schema ? { schema } : {}).connect()
-    // adapter-pg cuts scripts at every semicolon, also in comments, strings and function bodies.
-    return Object.assign(adapter, { executeScript: runScript })
+    const queryRaw = async (query: SqlQuery) => restoreChars(await adapter.queryRaw(query))
+    // adapter-pg's own executeScript cuts at every semicolon, also in comments, strings and function bodies.
+    return Object.assign(Object.create(adapter), { queryRaw, executeScript: runScript })
   }
   const factory = bindMigrationAwareSqlAdapterFactory({
     provider: 'postgres',
@@ -41,16 +48,25 @@ export async function openSchemaEngine(
   return SchemaEngine.new({ datamodels: undefined }, () => {}, factory)
 }
 
+/** The engine reports a panic to this global before it traps, with a message that the trap itself lacks. */
+const panics = {
+  set_message(message: string) {
+    throw new Error(`Prisma's schema engine panicked: ${message}`)
+  },
+}
+
 let engineModule: Promise<EngineModule> | undefined
 
 /** The package's own entry imports the .wasm file as a module, which Node can't: so it is put together here. */
 function loadEngine(): Promise<EngineModule> {
   engineModule ??= (async () => {
+    // Prisma's client sets the global too, and its own does as well.
+    if (!('PRISMA_WASM_PANIC_REGISTRY' in globalThis)) Object.assign(globalThis, { PRISMA_WASM_PANIC_REGISTRY: panics })
     const entry = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg')
     const bindings: EngineModule = await import(pathToFileURL(entry).href)
     const bytes = await readFile(join(dirname(entry), 'schema_engine_bg.wasm'))
-    const imports = { './schema_engine_bg.js': bindings }
-    const { instance } = await WebAssembly.instantiate(bytes, imports)
+    const imports = withoutLingeringTimers({ ...bindings })
+    const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': imports })
     bindings.__wbg_set_wasm(instance.exports)
     const start = instance.exports.__wbindgen_start
     if (typeof start === 'function') start()
@@ -59,19 +75,39 @@ function loadEngine(): Promise<EngineModule> {
   return engineModule
 }
 
+/** The engine sets timers, such as 10 s for its lock, and never clears them: they must not keep a process from ending. */
+function withoutLingeringTimers(imports: Record<string, unknown>): Record<string, unknown> {
+  for (const [name, set] of Object.entries(imports)) {
+    if (!name.startsWith('__wbg_setTimeout_') || typeof set !== 'function') continue
+    imports[name] = (...args: unknown[]) => (set(...args) as NodeJS.Timeout).unref()
+  }
+  return imports
+}
+
 const charOid = 18
 const textOid = 25
+const charMark = ' (char)'
 
-/** A pool, as adapter-pg wants one, that has but the one connection. It also passes off Postgres's internal type
- *  "char", which adapter-pg does not know, as text: the engine reads pg_constraint.contype, a "char". */
+/** A pool, as adapter-pg wants one, that has but the one connection. It passes off Postgres's internal type "char",
+ *  which adapter-pg does not know, as text, and marks the column: the engine reads pg_constraint.contype, a "char". */
 function poolOf(client: pg.Client): pg.Pool {
   const query = async (config: pg.QueryArrayConfig) => {
     const result = await client.query(config)
     const fields = result.fields.map((field) =>
-      field.dataTypeID === charOid ? { ...field, dataTypeID: textOid } : field,
+      field.dataTypeID === charOid ? { ...field, dataTypeID: textOid, name: field.name + charMark } : field,
     )
     return { ...result, fields }
   }
   const connect = () => Promise.reject(new Error('the schema engine opens no transaction of its own'))
   return Object.assign(new pg.Pool(), { query, connect })
+}
+
+function restoreChars({ columnNames, columnTypes, rows }: SqlResultSet): SqlResultSet {
+  return {
+    rows,
+    columnNames: columnNames.map((name) => name.replace(charMark, '')),
+    columnTypes: columnTypes.map((type, index) =>
+      columnNames[index]?.endsWith(charMark) ? ColumnTypeEnum.Character : type,
+    ),
+  }
 }
