@@ -2,37 +2,40 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
 import { packageVersion } from '../version.ts'
-import { abortCommand } from './abort.ts'
-import { doctorCommand } from './doctor.ts'
 import { CommandFailure, exitCode, exitCodeHelp } from './exit-code.ts'
-import { listCommand } from './list.ts'
-import { localCloudCommand } from './local-cloud.ts'
-import { migrateCommand } from './migrate.ts'
-import { serveCommand } from './serve.ts'
-import { tokenCommand } from './token.ts'
 
-const program = new Command('partway')
-  .description('Resumable uploads straight to Alibaba Cloud OSS.')
-  .version(packageVersion())
-  .addHelpText('after', exitCodeHelp)
-
-for (const command of [
-  serveCommand,
-  listCommand,
-  abortCommand,
-  tokenCommand,
-  migrateCommand,
-  localCloudCommand,
-  doctorCommand,
-]) {
-  // Not inherited by commands made elsewhere: every way to be wrong shall end in `finish`, with the exit codes of the table.
-  program.addCommand(command.exitOverride())
+/** Loaded by name: a client that sends a file has no use for Postgres, Prisma and a web server in its memory. */
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  upload: async () => (await import('./upload.ts')).uploadCommand,
+  list: async () => (await import('./list.ts')).listCommand,
+  abort: async () => (await import('./abort.ts')).abortCommand,
+  token: async () => (await import('./token.ts')).tokenCommand,
+  migrate: async () => (await import('./migrate.ts')).migrateCommand,
+  'local-cloud': async () => (await import('./local-cloud.ts')).localCloudCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
 }
 
 try {
-  await program.exitOverride().parseAsync()
+  await run(process.argv)
 } catch (error) {
   finish(error)
+}
+
+async function run(argv: string[]): Promise<void> {
+  const program = new Command('partway')
+    .description('Resumable uploads straight to Alibaba Cloud OSS.')
+    .version(packageVersion())
+    .addHelpText('after', exitCodeHelp)
+    .exitOverride()
+  const named = argv[2] ?? ''
+  const loaded = Object.hasOwn(commands, named) ? [named] : Object.keys(commands)
+  for (const name of loaded) {
+    const command = await commands[name]?.()
+    // Not inherited by commands made elsewhere: every way to be wrong shall end in `finish`, with the exit codes of the table.
+    if (command) program.addCommand(command.exitOverride())
+  }
+  await program.parseAsync(argv)
 }
 
 function finish(error: unknown): void {
