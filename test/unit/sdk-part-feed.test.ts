@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createGrantDesk } from '../../client-sdk/grant-desk.ts'
+import { createPartFeed } from '../../client-sdk/part-feed.ts'
+import type { PreparedPart } from '../../client-sdk/prepared-part.ts'
+
+const grantFor = (partNumber: number) => ({
+  partNumber,
+  method: 'PUT' as const,
+  url: `http://oss/${partNumber}`,
+  headers: {},
+  sizeBytes: 1,
+  expiresAt: '2026-01-01T00:00:00.000Z',
+})
+
+/** Parts that count how many of them are prepared and not yet released. */
+function countingParts() {
+  const held = new Set<number>()
+  const prepare = async (partNumber: number): Promise<PreparedPart> => {
+    held.add(partNumber)
+    return {
+      partNumber,
+      body: { sizeBytes: 1, stream: () => [new Uint8Array(1)] },
+      digest: { md5: 'AAAAAAAAAAAAAAAAAAAAAA==', crc64: 0n },
+      release: () => void held.delete(partNumber),
+    }
+  }
+  return { held, prepare }
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('the feed of parts', () => {
+  it('gives out every part once, in order, however many senders ask', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 40 }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 8 }),
+        async (count, senders, lookahead) => {
+          const { held, prepare } = countingParts()
+          const numbers = Array.from({ length: count }, (_, index) => index + 1)
+          const feed = createPartFeed({
+            numbers,
+            prepare,
+            askGrant: async (part) => grantFor(part.partNumber),
+            lookahead,
+          })
+          const given: number[] = []
+          await Promise.all(
+            Array.from({ length: senders }, async () => {
+              for (let part = await feed.next(); part; part = await feed.next()) {
+                given.push(part.partNumber)
+                await settle()
+                part.release()
+              }
+            }),
+          )
+          expect(given).toEqual(numbers)
+          expect(held.size).toBe(0)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('hashes no further ahead than it was told', async () => {
+    const { held, prepare } = countingParts()
+    const feed = createPartFeed({
+      numbers: Array.from({ length: 100 }, (_, index) => index + 1),
+      prepare,
+      askGrant: async (part) => grantFor(part.partNumber),
+      lookahead: 3,
+    })
+    const first = await feed.next()
+    for (let turn = 0; turn < 20; turn++) await settle()
+    first?.release()
+    expect(held.size).toBeLessThanOrEqual(3)
+    feed.close()
+    expect(held.size).toBe(0)
+  })
+
+  it('asks for grants in batches while senders are busy', async () => {
+    const { prepare } = countingParts()
+    let requests = 0
+    const desk = createGrantDesk(
+      {
+        async grantParts(_id, parts) {
+          requests += 1
+          await settle()
+          return { grants: parts.map((part) => grantFor(part.partNumber)) }
+        },
+      },
+      'upl_0',
+      new AbortController().signal,
+    )
+    const feed = createPartFeed({
+      numbers: Array.from({ length: 80 }, (_, index) => index + 1),
+      prepare,
+      askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
+      lookahead: 4,
+    })
+    for (let part = await feed.next(); part; part = await feed.next()) {
+      // A PUT takes longer than hashing and asking do.
+      for (let turn = 0; turn < 12; turn++) await settle()
+      part.release()
+    }
+    expect(requests).toBeLessThanOrEqual(25)
+  })
+
+  it('throws what preparing threw, and gives the memory of the others back', async () => {
+    const { held, prepare } = countingParts()
+    const feed = createPartFeed({
+      numbers: [1, 2, 3],
+      prepare: (partNumber) => (partNumber === 2 ? Promise.reject(new Error('unreadable')) : prepare(partNumber)),
+      askGrant: async (part) => grantFor(part.partNumber),
+      lookahead: 1,
+    })
+    const takeAll = async () => {
+      for (let part = await feed.next(); part; part = await feed.next()) part.release()
+    }
+    await expect(takeAll()).rejects.toThrow('unreadable')
+    feed.close()
+    await settle()
+    expect(held.size).toBe(0)
+  })
+
+  it('gives memory back when no grant comes', async () => {
+    const { held, prepare } = countingParts()
+    const feed = createPartFeed({
+      numbers: [1, 2, 3],
+      prepare,
+      askGrant: () => Promise.reject(new Error('refused')),
+      lookahead: 2,
+    })
+    await expect(feed.next()).rejects.toThrow('refused')
+    await settle()
+    feed.close()
+    await settle()
+    expect(held.size).toBe(0)
+  })
+})
+
+describe('the grant desk', () => {
+  it('asks once for parts wanted together, never for more than 100, and fails those the server left out', async () => {
+    const asked: number[] = []
+    const desk = createGrantDesk(
+      {
+        async grantParts(_id, parts) {
+          asked.push(parts.length)
+          return { grants: parts.filter((part) => part.partNumber !== 7).map((part) => grantFor(part.partNumber)) }
+        },
+      },
+      'upl_0',
+      new AbortController().signal,
+    )
+    const wanted = Array.from({ length: 150 }, (_, index) => desk.ask({ partNumber: index + 1, md5: '' }))
+    const results = await Promise.allSettled(wanted)
+    expect(asked).toEqual([100, 50])
+    expect(results.filter((result) => result.status === 'rejected')).toHaveLength(1)
+    expect(results[6]).toMatchObject({ status: 'rejected', reason: { code: 'invalid-reply' } })
+  })
+})

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest'
+import { createBearerToken } from '../../client-sdk/bearer-token.ts'
+import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
+import { request } from '../../client-sdk/request.ts'
+
+type Answer = () => Response | Promise<Response>
+
+const json = (status: number, body: unknown, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+const problem = (status: number, code: string, headers: Record<string, string> = {}) =>
+  json(status, { type: `https://x/${code}`, title: code, status, code, instance: 'req-1' }, headers)
+
+/** A server that gives the answers in turn, and a clock whose sleeps take no time. */
+function setUp(answers: Answer[], tokens = ['first-secret', 'second-secret', 'third-secret']) {
+  const calls: { url: string; authorization: string | null; body: unknown }[] = []
+  const slept: number[] = []
+  let asked = 0
+  const clock = {
+    ...systemClock,
+    random: () => 0,
+    async sleep(ms: number, signal?: AbortSignal) {
+      signal?.throwIfAborted()
+      slept.push(ms)
+    },
+  }
+  const serverClock = createServerClock(clock)
+  const deps = {
+    baseUrl: 'http://server.test/base/',
+    token: createBearerToken(() => tokens[Math.min(asked++, tokens.length - 1)] ?? ''),
+    clock,
+    serverClock,
+    retry: { baseMs: 100, capMs: 1000, maxAttempts: 4, budgetMs: 60_000 },
+    fetch: (async (url: string, init: RequestInit) => {
+      init.signal?.throwIfAborted()
+      const headers = new Headers(init.headers)
+      calls.push({ url, authorization: headers.get('authorization'), body: init.body })
+      const answer = answers[Math.min(calls.length - 1, answers.length - 1)]
+      return answer ? answer() : json(200, {})
+    }) as typeof fetch,
+  }
+  return { deps, calls, slept, serverClock, timesAsked: () => asked }
+}
+
+const get = { method: 'GET', path: '/v1/uploads' } as const
+const refused = () => Promise.reject(new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } }))
+
+describe('a request to the server', () => {
+  it('joins base URL, path and query, and carries the token', async () => {
+    const { deps, calls } = setUp([() => json(200, { fine: true })])
+    const reply = await request(deps, { ...get, query: { limit: 5, cursor: undefined, state: 'uploading' } })
+    expect(reply).toEqual({ status: 200, body: { fine: true } })
+    expect(calls[0]?.url).toBe('http://server.test/base/v1/uploads?limit=5&state=uploading')
+    expect(calls[0]?.authorization).toBe('Bearer first-secret')
+  })
+
+  it('waits out 503 as long as Retry-After asks, then goes on', async () => {
+    const { deps, slept } = setUp([
+      () => problem(503, 'storage-unavailable', { 'retry-after': '3' }),
+      () => problem(429, 'rate-limited', { 'retry-after': '2' }),
+      () => json(200, {}),
+    ])
+    await request(deps, get)
+    expect(slept).toEqual([3000, 2000])
+  })
+
+  it('tries lost connections again, and at the end names the server and the reason', async () => {
+    const { deps, calls } = setUp([refused])
+    await expect(request(deps, get)).rejects.toMatchObject({
+      code: 'network',
+      message: 'The server at http://server.test cannot be reached: ECONNREFUSED',
+    })
+    expect(calls).toHaveLength(4)
+  })
+
+  it('throws the problem at once when asking again cannot help', async () => {
+    const { deps, calls } = setUp([() => problem(409, 'parts-missing')])
+    await expect(request(deps, get)).rejects.toMatchObject({
+      from: 'server',
+      status: 409,
+      code: 'parts-missing',
+      requestId: 'req-1',
+    })
+    expect(calls).toHaveLength(1)
+  })
+
+  it('asks for another token once after a 401, whatever number of calls were refused', async () => {
+    const { deps, calls, timesAsked } = setUp([
+      () => problem(401, 'unauthenticated'),
+      () => problem(401, 'unauthenticated'),
+      () => problem(401, 'unauthenticated'),
+      () => json(200, {}),
+    ])
+    await Promise.all([request(deps, get), request(deps, get), request(deps, get)])
+    expect(timesAsked()).toBe(2)
+    expect(calls.map((call) => call.authorization)).toEqual([
+      ...Array(3).fill('Bearer first-secret'),
+      ...Array(3).fill('Bearer second-secret'),
+    ])
+  })
+
+  it('gives up when the fresh token is refused too, without telling it to anybody', async () => {
+    const { deps, calls } = setUp([() => problem(401, 'unauthenticated')])
+    const error = await request(deps, get).catch((thrown) => thrown)
+    expect(error).toMatchObject({ status: 401, code: 'unauthenticated' })
+    expect(JSON.stringify([error.message, error.stack, error])).not.toContain('secret')
+    expect(calls).toHaveLength(2)
+  })
+
+  it('survives a proxy’s page: retries 502, refuses a 200 that is not JSON', async () => {
+    const page = () => new Response('<html>Bad gateway</html>', { status: 502 })
+    const good = setUp([page, () => json(200, {})])
+    await expect(request(good.deps, get)).resolves.toMatchObject({ status: 200 })
+    const odd = setUp([() => new Response('<html>Log in</html>', { status: 200 })])
+    await expect(request(odd.deps, { ...get, retry: { ...odd.deps.retry, maxAttempts: 1 } })).rejects.toMatchObject({
+      code: 'invalid-reply',
+    })
+  })
+
+  it('ends an attempt that gets no answer, and tries again', async () => {
+    const silent: Answer = () => new Promise(() => {})
+    const { deps, calls } = setUp([silent, () => json(200, {})])
+    const fetchOnce = deps.fetch
+    deps.fetch = ((url: string, init: RequestInit) =>
+      Promise.race([
+        fetchOnce(url, init),
+        new Promise((_, reject) => init.signal?.addEventListener('abort', () => reject(init.signal?.reason))),
+      ])) as typeof fetch
+    await request(deps, { ...get, timeoutMs: 5 })
+    expect(calls).toHaveLength(2)
+  })
+
+  it('stops with the reason of its signal, also while it waits to try again', async () => {
+    const { deps } = setUp([() => problem(503, 'storage-unavailable')])
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    deps.clock.sleep = async () => {
+      controller.abort(reason)
+      throw reason
+    }
+    await expect(request(deps, { ...get, signal: controller.signal })).rejects.toBe(reason)
+  })
+
+  it('learns the server’s clock from the Date header', async () => {
+    const { deps, serverClock } = setUp([() => json(200, {}, { date: new Date(Date.now() + 3_600_000).toUTCString() })])
+    expect(serverClock.isKnown()).toBe(false)
+    await request(deps, get)
+    expect(Math.abs(serverClock.nowMs() - Date.now() - 3_600_000)).toBeLessThan(3000)
+  })
+})
