@@ -31,8 +31,9 @@ export type FaultEffect =
   | { readonly kind: 'empty-body' }
   /** Does the work, then answers 200 with an Error document inside. */
   | { readonly kind: 'error-in-body'; readonly code: string; readonly message?: string }
-  /** `received`: the first byte of the body changes on its way in. `etag` and `crc64`: the header lies. */
-  | { readonly kind: 'corrupt'; readonly what: 'received' | 'etag' | 'crc64' }
+  /** `received`: the first byte of the body changes on its way in, before anything is hashed. `stored`: it changes on disk, while
+   *  hashes and headers speak of the true one. `etag` and `crc64`: the header lies. */
+  | { readonly kind: 'corrupt'; readonly what: 'received' | 'stored' | 'etag' | 'crc64' }
   /** The cloud's clock is off for this request: its Date header, and what it takes for late or early. */
   | { readonly kind: 'clock'; readonly offsetMs: number }
 

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createControlServer } from './control-server.ts'
 import type { CorsRule } from './cors.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { openStore, type Store } from './files/store.ts'
@@ -8,6 +9,7 @@ import { createOssServer } from './oss-server.ts'
 import { createRequestCounters, type RequestCounters } from './request-counters.ts'
 import { checkedBucket } from './resolve-bucket.ts'
 import { createSecurityTokens } from './security-token.ts'
+import { createStsServer } from './sts-server.ts'
 
 export interface LocalCloudOptions {
   /** Everything stored lives here; created if missing. One local cloud at a time. */
@@ -108,7 +110,11 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       return `http://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${await listenOn(server, host, port)}`
     }
     const ossUrl = await listen(ossServer, options.ossPort ?? 0)
-    return { ossUrl, stsUrl: ossUrl, controlUrl: null, region, faults, requests, close }
+    const stsUrl = await listen(createStsServer({ identities, faults, requests, now, log }), options.stsPort ?? 0)
+    const { controlPort } = options
+    const controlUrl =
+      controlPort === undefined ? null : await listen(createControlServer({ faults, requests }), controlPort)
+    return { ossUrl, stsUrl, controlUrl, region, faults, requests, close }
   } catch (error) {
     await close()
     throw error
@@ -117,9 +123,14 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
 
 async function makeBuckets(store: Store, options: LocalCloudOptions, now: Date): Promise<void> {
   for (const name of options.buckets ?? []) {
-    if (store.buckets.find(checkedBucket(name))) continue
     const cors = options.corsRules?.length ? { rules: options.corsRules, responseVary: false } : null
-    await store.buckets.save({ name, createdAt: now.getTime(), acl: 'private', cors, lifecycle: null })
+    await store.buckets.create({
+      name: checkedBucket(name),
+      createdAt: now.getTime(),
+      acl: 'private',
+      cors,
+      lifecycle: null,
+    })
   }
 }
 

@@ -104,7 +104,12 @@ async function travel(
   const demand = (...permissions: Permission[]) => authorize({ region, accountId, now }, request, identity, permissions)
   if (!verb.isPublic) demand(...verb.permissions(request))
 
-  const bodyOptions = { idleTimeoutMs: deps.bodyTimeoutMs, expectsContinue, filters: bodyFilters(effects) }
+  const bodyOptions = {
+    idleTimeoutMs: deps.bodyTimeoutMs,
+    expectsContinue,
+    filters: bodyFilters(effects),
+    corruptsStored: effects.some((effect) => effect.kind === 'corrupt' && effect.what === 'stored'),
+  }
   const body = createRequestBody(bodyOptions, incoming, response)
   const atEnd = (task: () => Promise<void>) => void progress.atEnd.push(task)
   const reply = await verb.answer({ store, region, accountId, now, body, demand, atEnd }, request)

@@ -1,4 +1,6 @@
+import { open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Ingested, ingest } from './files/ingest.ts'
 import { entityTooLarge, OssError } from './oss-error.ts'
 
 /** The body of a request, read once and only when a verb wants it. */
@@ -9,6 +11,8 @@ export interface RequestBody {
   /** The whole body as UTF-8 text, for XML. */
   text(maxBytes: number): Promise<string>
   bytes(maxBytes: number): Promise<Buffer>
+  /** The whole body in a temporary file, hashed. */
+  toFile(tmpDir: string, maxBytes: number): Promise<Ingested>
 }
 
 /** What a fault rule does to bytes on their way in. */
@@ -20,6 +24,8 @@ export interface RequestBodyOptions {
   /** The client waits for `100 Continue` before it sends. */
   readonly expectsContinue: boolean
   readonly filters: readonly BodyFilter[]
+  /** A fault: the first byte changes on disk, after hashing. */
+  readonly corruptsStored: boolean
 }
 
 export function createRequestBody(
@@ -39,7 +45,12 @@ export function createRequestBody(
     for await (const chunk of stream(maxBytes)) chunks.push(chunk)
     return Buffer.concat(chunks)
   }
-  return { stream, bytes, text: async (maxBytes) => (await bytes(maxBytes)).toString('utf8') }
+  const toFile = async (tmpDir: string, maxBytes: number) => {
+    const ingested = await ingest(tmpDir, stream(maxBytes))
+    if (options.corruptsStored) await flipFirstByte(ingested.path)
+    return ingested
+  }
+  return { stream, bytes, toFile, text: async (maxBytes) => (await bytes(maxBytes)).toString('utf8') }
 }
 
 async function* limited(idleTimeoutMs: number, incoming: IncomingMessage, maxBytes: number): AsyncIterable<Uint8Array> {
@@ -80,4 +91,14 @@ function connectionLost(): Error {
 function requestTimeout(): OssError {
   const message = 'Your socket connection to the server was not read from or written to within the timeout period.'
   return new OssError(400, 'RequestTimeout', message)
+}
+
+async function flipFirstByte(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, 0)
+    if (bytesRead === 1) await file.write(Buffer.from([(buffer[0] ?? 0) ^ 0xff]), 0, 1, 0)
+  } finally {
+    await file.close()
+  }
 }

@@ -6,7 +6,7 @@ import { OssError } from './oss-error.ts'
 /** An element to write: its name, then text or child elements. */
 export type XmlElement = readonly [name: string, content: string | number | boolean | readonly XmlElement[]]
 
-/** An element that was read. `text` is trimmed and is '' for elements that hold elements. */
+/** An element that was read. `text` is as it stood, and '' for elements that hold elements. */
 export interface XmlNode {
   readonly name: string
   readonly text: string
@@ -78,7 +78,7 @@ export function parseXml(document: string, ...roots: string[]): XmlNode {
 
 function finish(node: OpenNode): XmlNode {
   if (node.children.length > 0 && node.text.trim() !== '') throw malformedXml()
-  return { name: node.name, text: node.text.trim(), children: node.children }
+  return { name: node.name, text: node.children.length > 0 ? '' : node.text, children: node.children }
 }
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
@@ -98,9 +98,9 @@ function isCharacter(code: number): boolean {
   return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
 }
 
-/** The text of the first child of that name, or undefined. */
+/** The text of the first child of that name without surrounding white space, or undefined. */
 export function childText(node: XmlNode, name: string): string | undefined {
-  return node.children.find((child) => child.name === name)?.text
+  return node.children.find((child) => child.name === name)?.text.trim()
 }
 
 /** All children of that name. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { CorsRule } from '../cors.ts'
 import type { XmlElement } from '../xml.ts'
 import { writeJson } from './atomic-file.ts'
+import { createSerial } from './serial.ts'
 
 /** A bucket and its settings, one file each. */
 export interface Bucket {
@@ -19,23 +20,37 @@ export interface BucketFiles {
   find(name: string): Bucket | null
   /** By name. */
   all(): Bucket[]
-  save(bucket: Bucket): Promise<void>
+  /** Makes a bucket where there is none of that name. */
+  create(bucket: Bucket): Promise<void>
+  /** Changes some settings of a bucket; the others stay, also when they are being changed at the same time. */
+  change(name: string, settings: Partial<Pick<Bucket, 'acl' | 'cors' | 'lifecycle'>>): Promise<void>
   remove(name: string): Promise<void>
 }
 
 export function createBucketFiles(dirs: { tmp: string; buckets: string }, loaded: Bucket[]): BucketFiles {
   const byName = new Map(loaded.map((bucket) => [bucket.name, bucket]))
   const path = (name: string) => join(dirs.buckets, `${name}.json`)
+  const serial = createSerial()
+  const save = async (bucket: Bucket) => {
+    await writeJson(dirs.tmp, path(bucket.name), bucket)
+    byName.set(bucket.name, bucket)
+  }
   return {
     find: (name) => byName.get(name) ?? null,
     all: () => [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    async save(bucket) {
-      await writeJson(dirs.tmp, path(bucket.name), bucket)
-      byName.set(bucket.name, bucket)
-    },
-    async remove(name) {
-      await rm(path(name), { force: true })
-      byName.delete(name)
-    },
+    create: (bucket) =>
+      serial(bucket.name, async () => {
+        if (!byName.has(bucket.name)) await save(bucket)
+      }),
+    change: (name, settings) =>
+      serial(name, async () => {
+        const bucket = byName.get(name)
+        if (bucket) await save({ ...bucket, ...settings })
+      }),
+    remove: (name) =>
+      serial(name, async () => {
+        await rm(path(name), { force: true })
+        byName.delete(name)
+      }),
   }
 }

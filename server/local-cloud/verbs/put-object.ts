@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { ingest } from '../files/ingest.ts'
 import { objectId } from '../files/object-files.ts'
 import {
   aclHeader,
@@ -38,7 +37,7 @@ export const putObject: Verb = {
     const isForbidden = () => forbidsOverwrite(request) && objects.find(bucket, key) !== null
     if (isForbidden()) throw fileAlreadyExists()
 
-    const bytes = await ingest(tmpDir, context.body.stream(MAX_OBJECT_BYTES))
+    const bytes = await context.body.toFile(tmpDir, MAX_OBJECT_BYTES)
     const contentMd5 = Buffer.from(bytes.md5, 'hex').toString('base64')
     const crc64 = bytes.crc64.toString()
     try {

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { type Ingested, ingest } from '../files/ingest.ts'
+import type { Ingested } from '../files/ingest.ts'
 import type { OpenUpload } from '../files/upload-files.ts'
 import { checkContentMd5, contentMd5Hex, requireLength } from '../object-headers.ts'
 import { entityTooLarge, invalidArgument, noSuchUpload, OssError } from '../oss-error.ts'
@@ -30,7 +30,7 @@ export const uploadPart: Verb = {
     const announced = contentMd5Hex(request)
 
     const part = await receivePart(context, upload, partNumber, EC_NO_SUCH_UPLOAD, async () => {
-      const bytes = await ingest(context.store.tmpDir, context.body.stream(MAX_PART_BYTES))
+      const bytes = await context.body.toFile(context.store.tmpDir, MAX_PART_BYTES)
       return { bytes, check: () => checkContentMd5(announced, bytes.md5) }
     })
     return {
