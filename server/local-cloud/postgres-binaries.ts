@@ -26,8 +26,14 @@ export async function preparePostgresBinaries(runtimeDir: string, user: Postgres
   const bki = join(native, 'share', 'postgresql', 'postgres.bki')
   const readable = [installed.postgres, installed.initdb, bki].every((path) => canRead(user, path))
   const majorVersion = version.split('.')[0] ?? version
+  const inPlace = readable && !/[:;$]/.test(runtimeDir) && !hasShellCharacters(native)
+  if (!inPlace && hasShellCharacters(runtimeDir)) {
+    throw new Error(
+      `Embedded Postgres can not run from ${runtimeDir}: initdb copes with no $, \`, " or \\ in that path`,
+    )
+  }
   const env = programEnvironment()
-  if (readable && !/[:;$]/.test(runtimeDir)) {
+  if (inPlace) {
     const folder = join(runtimeDir, `postgres-${version}-libs-${shortHash(native)}`)
     await publishFolder(folder, 0o755, (fresh) => linkLibraries(installed, fresh))
     const path = { LD_LIBRARY_PATH: folder, DYLD_LIBRARY_PATH: folder }
@@ -85,6 +91,11 @@ async function copyPrograms({ native, links }: Installed, folder: string) {
     const link = join(folder, relative('native', target))
     await symlink(relative(dirname(target), source), link).catch(ignoreExisting)
   }
+}
+
+/** initdb starts `postgres` through a shell, with its path in double quotes and no more care than that. */
+function hasShellCharacters(path: string): boolean {
+  return process.platform !== 'win32' && /["$`\\]/.test(path)
 }
 
 /** A fixed, small environment: PGDATA, PGOPTIONS or a locale of the caller's must not change what runs. */
