@@ -34,19 +34,38 @@ export interface Received {
 
 /** Sends over path-style addressing. `cloudUrl` is the cloud's OSS URL. */
 export async function send(cloudUrl: string, sending: Sending): Promise<Received> {
-  const { method, key, query = {}, headers = {}, credentials = ROOT_KEY, now = new Date(), region = TEST_REGION } = sending
+  const {
+    method,
+    key,
+    query = {},
+    headers = {},
+    credentials = ROOT_KEY,
+    now = new Date(),
+    region = TEST_REGION,
+  } = sending
   const bucket = sending.bucket === undefined ? TEST_BUCKET : sending.bucket
   const { additionalHeaders = [], sign = 'header' } = sending
   const body = sending.body === undefined ? undefined : Buffer.from(sending.body)
   const lengths = body === undefined ? {} : { 'content-length': String(body.length) }
   const target = { baseUrl: cloudUrl, addressing: 'path' as const, bucket, ...(key === undefined ? {} : { key }) }
-  const signing = { method, ...target, region, credentials, now, query, additionalHeaders, headers: { ...lengths, ...headers } }
+  const signing = {
+    method,
+    ...target,
+    region,
+    credentials,
+    now,
+    query,
+    additionalHeaders,
+    headers: { ...lengths, ...headers },
+  }
   const pairs = Array.isArray(query) ? query : Object.entries(query)
   const printed = pairs
     .map(([name, value]) => encodeURIComponent(name) + (value === null ? '' : `=${encodeURIComponent(value)}`))
     .join('&')
   const url =
-    sign === 'query' ? presignV4({ ...signing, expiresSeconds: sending.expiresSeconds ?? 900 }) : ossUrl(target, printed)
+    sign === 'query'
+      ? presignV4({ ...signing, expiresSeconds: sending.expiresSeconds ?? 900 })
+      : ossUrl(target, printed)
   const signed = sign === 'header' ? signHeadersV4(signing) : { ...lengths, ...headers }
   return exchange(url, method, { ...signed, ...sending.unsignedHeaders }, body)
 }
@@ -76,7 +95,8 @@ export function exchange(
 }
 
 function received(status: number, headers: IncomingHttpHeaders, body: Buffer): Received {
-  const inHeader = typeof headers['x-oss-err'] === 'string' ? Buffer.from(headers['x-oss-err'], 'base64').toString() : ''
+  const inHeader =
+    typeof headers['x-oss-err'] === 'string' ? Buffer.from(headers['x-oss-err'], 'base64').toString() : ''
   const text = body.subarray(0, 1024 * 1024).toString('utf8') || inHeader
   const xml = (name: string) => new RegExp(`<${name}(?: [^>]*)?>([\\s\\S]*?)</${name}>`).exec(text)?.[1]
   return { status, headers, body, text, xml, error: { code: xml('Code'), ec: xml('EC'), message: xml('Message') } }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readJson, writeJson } from './atomic-file.ts'
 import type { Ingested } from './ingest.ts'
@@ -45,7 +45,7 @@ export interface UploadFiles {
   readRecord(upload: OpenUpload): Promise<UploadRecord>
   /** In no particular order. */
   readParts(upload: OpenUpload): Promise<Parts>
-  /** Moves received bytes in as a part, over one of the same number. False when the upload was completed meanwhile. */
+  /** Moves received bytes in as a part, over one of the same number. Null when the upload was completed meanwhile. */
   storePart(upload: OpenUpload, partNumber: number, bytes: Ingested, at: Date): Promise<PartFile | null>
   abort(upload: OpenUpload): Promise<void>
   /** Forgets an upload whose object has been committed; the files of `kept` parts stay where they are. */
@@ -147,7 +147,7 @@ export function createUploadFiles(
       await rename(bytes.path, join(dir, partFileName(part)))
       const older = parts.get(partNumber)
       parts.set(partNumber, part)
-      if (older) await rm(join(dir, partFileName(older)), { force: true })
+      if (older) await unlink(join(dir, partFileName(older)))
       return part
     },
     async abort(upload) {

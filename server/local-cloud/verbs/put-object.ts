@@ -40,6 +40,7 @@ export const putObject: Verb = {
     const bytes = await context.body.toFile(tmpDir, MAX_OBJECT_BYTES)
     const contentMd5 = Buffer.from(bytes.md5, 'hex').toString('base64')
     const crc64 = bytes.crc64.toString()
+    let isStored = false
     try {
       checkContentMd5(announced, bytes.md5)
       await objects.serial(objectId(bucket, key), async () => {
@@ -62,9 +63,9 @@ export const putObject: Verb = {
           files,
         })
       })
+      isStored = true
     } finally {
-      // Gone already where the object was stored.
-      await rm(bytes.path, { force: true })
+      if (!isStored) await rm(bytes.path, { force: true })
     }
     return {
       status: 200,

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Ingested } from '../files/ingest.ts'
+import type { PartFile } from '../files/part-file.ts'
 import type { OpenUpload } from '../files/upload-files.ts'
 import { checkContentMd5, contentMd5Hex, requireLength } from '../object-headers.ts'
 import { entityTooLarge, invalidArgument, noSuchUpload, OssError } from '../oss-error.ts'
@@ -57,18 +58,18 @@ export async function receivePart(
   upload.inFlight++
   try {
     const { bytes, check } = await receive()
+    let part: PartFile | null = null
     try {
       check()
-      const part = await uploads.serial(upload.uploadId, async () => {
+      part = await uploads.serial(upload.uploadId, async () => {
         await refuseOutOfSequence(context, upload, partNumber, bytes)
         return uploads.storePart(upload, partNumber, bytes, context.now)
       })
-      if (part === null) throw noSuchUpload(upload.uploadId, ec)
-      return part
     } finally {
-      // Gone already where the part was stored.
-      await rm(bytes.path, { force: true })
+      if (part === null) await rm(bytes.path, { force: true })
     }
+    if (part === null) throw noSuchUpload(upload.uploadId, ec)
+    return part
   } finally {
     upload.inFlight--
   }
