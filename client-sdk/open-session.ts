@@ -7,7 +7,7 @@ import type { PreparedPart } from './prepared-part.ts'
 import type { SafeRecord } from './safe-record.ts'
 import { listStoredParts } from './stored-parts.ts'
 import type { UploadApi } from './upload-api.ts'
-import { throwIfOver, UploadEnded } from './upload-fate.ts'
+import { type EndReason, throwIfOver } from './upload-fate.ts'
 import type { ResolvedOptions } from './upload-options.ts'
 
 /** An upload the server knows, and what OSS holds of it. */
@@ -27,6 +27,8 @@ export interface OpenSessionDeps {
   clock: Clock
   options: ResolvedOptions
   record: SafeRecord
+  /** False once the record has led nowhere: a store that cannot delete must not lead there again. */
+  useRecord: boolean
   file: { name: string; sizeBytes: number; contentType?: string | undefined; fingerprint: string }
   /** Prepares the first parts, so that their grants come with the create call. */
   prepareFirst(plan: PartPlan): Promise<PreparedPart[]>
@@ -34,14 +36,16 @@ export interface OpenSessionDeps {
   createSignal: AbortSignal
   /** The upload exists from here on: a cancel has something to abort. */
   onUpload(upload: Upload): void
+  /** The recorded upload cannot be gone on with; another one is begun or found. */
+  onRecordEnded(id: string, reason: EndReason): void
 }
 
 /**
- * Finds the upload to go on with, by the record or by the server's memory, or creates one. Throws UploadEnded or UploadFinished when
- * the recorded upload is over.
+ * Finds the upload to go on with, by the record or by the server's memory, or creates one. Throws UploadFinished when the recorded
+ * upload is completed, and UploadEnded when the one that was found ends meanwhile.
  */
 export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): Promise<Session> {
-  const recorded = deps.options.resume ? await findRecorded(deps, signal) : undefined
+  const recorded = deps.useRecord ? await findRecorded(deps, signal) : undefined
   if (recorded) return resumed(deps, recorded, signal)
 
   const { file, options } = deps
@@ -68,23 +72,26 @@ export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): P
   return { upload, plan: planOf(upload, file.sizeBytes), isResumed: false, storedParts: [], grants }
 }
 
-/** The upload the record names, if it is about this file. Throws UploadEnded `not-found` when the server does not know it. */
+/** The upload the record names, if it is about this file and still alive or finished. Otherwise the caller is told, and it is forgotten. */
 async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise<Upload | undefined> {
   const record = await deps.record.load()
   if (!record) return undefined
+  let reason: EndReason
   try {
     const { upload } = await deps.api.getUpload(record.id, { signal })
     const isOurs = upload.fingerprint === deps.file.fingerprint && upload.sizeBytes === deps.file.sizeBytes
     if (!isOurs) return undefined
-    deps.onUpload(upload)
-    return upload
+    if (upload.state !== 'aborting' && upload.state !== 'aborted') {
+      deps.onUpload(upload)
+      return upload
+    }
+    reason = upload.abortReason ?? 'upload-gone'
   } catch (error) {
-    if (!isServerProblem(error)) throw error
-    if (error.code === 'upload-not-found' || error.code === 'upload-gone') throw new UploadEnded('not-found')
-    // An id the server finds malformed comes from a record that was tampered with.
-    if (error.code === 'invalid-request') return undefined
-    throw error
+    if (!isServerProblem(error) || error.code !== 'upload-not-found') throw error
+    reason = 'not-found'
   }
+  deps.onRecordEnded(record.id, reason)
+  return undefined
 }
 
 async function resumed(deps: OpenSessionDeps, found: Upload, signal: AbortSignal): Promise<Session> {

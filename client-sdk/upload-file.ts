@@ -85,6 +85,7 @@ export async function uploadFile(
         source,
         fingerprint,
         record,
+        useRecord: resume && restartedFor === undefined,
       })
       const result = resultOf(upload, crc64, run.meter.read().sentBytes)
       await record.delete()

@@ -31,6 +31,7 @@ export interface OnceDeps extends UploadFileDeps {
   source: ByteSource
   fingerprint: string
   record: SafeRecord
+  useRecord: boolean
 }
 
 /**
@@ -63,6 +64,7 @@ export async function uploadOnce(deps: OnceDeps): Promise<{ upload: Upload; crc6
         onUpload(upload) {
           run.upload = upload
         },
+        onRecordEnded: (previousId, reason) => run.notify({ type: 'restarted', previousId, reason }),
       },
       link.signal,
     )
@@ -74,6 +76,9 @@ export async function uploadOnce(deps: OnceDeps): Promise<{ upload: Upload; crc6
     const fate = isOver ? error : await fateOf(deps.api, run.upload.id, error, link.signal)
     if (fate instanceof UploadFinished) {
       ledger ??= createPartLedger(planOf(run.upload, source.sizeBytes))
+      run.notify({ type: 'resumed', id: run.upload.id, restoredBytes: source.sizeBytes })
+      run.meter.begin(source.sizeBytes)
+      run.reports.now()
       return await confirmFinished(deps, run.upload.id, ledger, link.signal)
     }
     if (fate?.reason === 'user' && ledger) throw new ClientException('upload-ended', 'The upload was aborted elsewhere')
