@@ -4,6 +4,7 @@ import { startEmbeddedPostgres } from '../local-cloud/embedded-postgres.ts'
 import { localSecretFile } from '../local-secret.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { type RunningServer, startServer } from '../main.ts'
+import { urlTo } from '../oss-config.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
 import { startLocalCloudProcess } from './local-cloud-process.ts'
 import { readLocalFile, removeLocalFile, writeLocalFile } from './local-file.ts'
@@ -91,7 +92,8 @@ async function announceToCli({ config, port }: RunningServer): Promise<void> {
   const { key, issuer, audience } = config.jwt
   const isOwnSecret = loadConfig().jwt.key === null
   await writeLocalFile(config.dataDir, {
-    url: localUrlOf(config, port),
+    // Not PUBLIC_URL: that may lead through a proxy that is not there yet.
+    url: urlTo(config.http.host, port),
     pid: process.pid,
     secretFile: isOwnSecret && key?.kind === 'secret' ? localSecretFile(config.dataDir) : null,
     issuer,

@@ -25,15 +25,17 @@ export function operations(
     contextOf(response).endpoint = 'readyz'
     const { checks, failure } = await readiness()
     response.set('Cache-Control', 'no-store')
-    if (!failure && !options.isDraining()) {
-      response.json({ status: 'ready', checks })
+    if (!failure) {
+      if (options.isDraining()) response.status(503).json({ status: 'stopping', checks })
+      else response.json({ status: 'ready', checks })
       return
     }
-    const problem = failure ? toProblem(failure) : new Problem('internal', 'The server is shutting down.')
+    const problem = toProblem(failure)
     response.err = problem
     const document = problemDocument(problem, options.docsUrl(request.baseUrl), contextOf(response).requestId)
+    // Whatever failed, tools look for 503.
     response.status(503).type('application/problem+json')
-    response.send(JSON.stringify({ ...document, status: 503, checks }))
+    response.send(JSON.stringify({ ...document, checks }))
   })
 
   router.get('/metrics', async (request, response) => {

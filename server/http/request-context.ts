@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ProblemCode } from '@partway/client/contract'
-import type { RequestHandler, Response } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import { pinoHttp } from 'pino-http'
 import type { RequestContext } from '../deps.ts'
 import type { Logger } from '../log.ts'
@@ -23,6 +23,9 @@ export function contextOf(response: Response): Known {
   return context
 }
 
+/** The status of requests whose caller left before the answer, in log and metrics; nginx's number for it. */
+const HUNG_UP = 499
+
 /** Characters that need no escaping in headers, log lines and URLs. */
 const saneRequestId = /^[A-Za-z0-9._-]{1,128}$/
 
@@ -42,12 +45,15 @@ export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] 
     quietReqLogger: true,
     customAttributeKeys: { reqId: 'requestId' },
     serializers: {
-      req: ({ method, url, remoteAddress }: { method: string; url: string; remoteAddress: string }) => ({
+      req: ({ method, url, raw }: { method: string; url: string; raw: Request }) => ({
         method,
         path: url.split('?', 1)[0],
-        remoteAddress,
+        // Behind proxies, the caller's address as far as TRUST_PROXY believes them.
+        ip: raw.ip,
       }),
-      res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
+      res: ({ statusCode, raw }: { statusCode: number; raw: Response }) => ({
+        status: raw.headersSent ? statusCode : HUNG_UP,
+      }),
     },
     customProps: (_request, response) => {
       const { endpoint, problem } = contexts.get(response as Response) ?? {}
@@ -57,7 +63,7 @@ export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] 
       if (response.statusCode >= 500) return 'error'
       return /\/(healthz|readyz|metrics)$/.test(request.url ?? '') ? 'debug' : 'info'
     },
-    customSuccessMessage: () => 'answered',
+    customSuccessMessage: (_request, response) => (response.headersSent ? 'answered' : 'the caller hung up'),
     customErrorMessage: () => 'failed',
   })
 
@@ -74,7 +80,7 @@ export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] 
     response.once('close', () => {
       if (!response.writableFinished) hangUp.abort()
       const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
-      metrics.requestAnswered(context.endpoint, response.headersSent ? response.statusCode : 499, seconds)
+      metrics.requestAnswered(context.endpoint, response.headersSent ? response.statusCode : HUNG_UP, seconds)
     })
     next()
   }

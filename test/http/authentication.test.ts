@@ -196,7 +196,7 @@ describe('a public key', () => {
     const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pem = pemOf(rsa.publicKey)
     const server = await startWith({ kind: 'public-key', pem })
-    const sign = (key: jwt.PrivateKey, algorithm: jwt.Algorithm) => `Bearer ${jwt.sign(good(), key, { algorithm })}`
+    const sign = (key: KeyObject, algorithm: jwt.Algorithm) => `Bearer ${jwt.sign(good(), key, { algorithm })}`
     try {
       for (const algorithm of ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const) {
         expect(await statusOf(sign(rsa.privateKey, algorithm), server.url)).toBe(200)

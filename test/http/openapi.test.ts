@@ -148,7 +148,12 @@ describe('mounted in another app', () => {
       })
       expect(created.status).toBe(201)
       const { upload } = (await created.json()) as { upload: { id: string } }
-      expect((await call(`/v1/uploads/${upload.id}`)).status).toBe(200)
+      const read = await call(`/v1/uploads/${upload.id}`, { headers: { 'if-none-match': '*' } })
+      expect([read.status, read.headers.get('etag'), read.headers.get('cache-control')]).toEqual([
+        200,
+        null,
+        'no-store',
+      ])
       const refused = await call('/v1/uploads', {
         method: 'POST',
         body: JSON.stringify({ fileName: 'a.bin', sizeBytes: 1, x: 1 }),

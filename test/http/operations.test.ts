@@ -94,7 +94,8 @@ describe('/readyz', () => {
   test('says no while the server shuts down', async () => {
     const draining = await startWith({}, () => true)
     try {
-      expect((await fetch(`${draining.url}/readyz`)).status).toBe(503)
+      const response = await fetch(`${draining.url}/readyz`)
+      expect([response.status, (await response.json()).status]).toEqual([503, 'stopping'])
       expect((await fetch(`${draining.url}/healthz`)).status).toBe(200)
     } finally {
       await draining.close()

@@ -152,6 +152,41 @@ describe('a dependency that is down', () => {
   })
 })
 
+describe('a caller that hangs up', () => {
+  test('leaves a line in the log and a number in the metrics', async () => {
+    let arrived = () => {}
+    const isWaiting = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const initiateUpload = async (): Promise<string> => {
+      arrived()
+      return new Promise(() => {})
+    }
+    const slow = await startTestApp({
+      beside: app,
+      deps: { objects: { ...app.deps.objects, initiateUpload, close: async () => {} } },
+    })
+    try {
+      const id = randomUUID()
+      const hangUp = new AbortController()
+      const call = fetch(`${slow.url}/v1/uploads`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${slow.token()}`, 'content-type': 'application/json', 'x-request-id': id },
+        body: JSON.stringify({ fileName: 'a', sizeBytes: 1 }),
+        signal: hangUp.signal,
+      })
+      await isWaiting
+      hangUp.abort()
+      await expect(call).rejects.toThrow()
+      expect(JSON.parse(await untilLogged(slow, id))).toMatchObject({ msg: 'the caller hung up', res: { status: 499 } })
+      const { text } = await slow.deps.metrics.expose()
+      expect(text).toContain('partway_http_request_duration_seconds_count{endpoint="createUpload",status="499"} 1')
+    } finally {
+      await slow.close()
+    }
+  })
+})
+
 describe('bytes that are not HTTP', () => {
   test.each([
     ['GARBAGE\r\n\r\n', 'not valid HTTP'],
