@@ -17,7 +17,7 @@ afterAll(() => app.close())
 describe('the OpenAPI document', () => {
   test('changes only where somebody looks: this snapshot is the wire', async () => {
     const stable = JSON.stringify(createOpenApi({ version: '0.0.0', serverUrl: '/' }), null, 2)
-    await expect(`${stable}\n`).toMatchFileSnapshot('./openapi.snapshot.json')
+    await expect(`${stable}\n`).toMatchFileSnapshot('./openapi.json.snap')
   })
 
   test('has every endpoint of the contract, and nothing else', () => {
