@@ -21,49 +21,60 @@ export function createCheckpointer(
   clock: Clock,
 ): Checkpointer {
   const claims = new Map<number, PartClaim>()
-  let saving: Promise<void> | undefined
+  let saving: Promise<boolean> | undefined
   let isTimerSet = false
   const closed = new AbortController()
 
-  async function saveAll() {
-    while (claims.size > 0) {
-      const batch = [...claims.values()].slice(0, maxPartsPerRequest)
-      try {
-        await save(batch)
-      } catch {
-        return
-      }
-      // A part sent again meanwhile has a newer claim, which is still to be said.
-      for (const claim of batch) if (claims.get(claim.partNumber) === claim) claims.delete(claim.partNumber)
+  /** Says what is known now. False when that failed. */
+  async function saveBatch(): Promise<boolean> {
+    const batch = [...claims.values()].slice(0, maxPartsPerRequest)
+    try {
+      await save(batch)
+    } catch {
+      return false
     }
+    // A part sent again meanwhile has a newer claim, which is still to be said.
+    for (const claim of batch) if (claims.get(claim.partNumber) === claim) claims.delete(claim.partNumber)
+    return true
   }
 
-  function flush() {
-    saving ??= saveAll().finally(() => {
+  function saveNow(): Promise<boolean> {
+    saving ??= saveBatch().finally(() => {
       saving = undefined
     })
     return saving
   }
 
-  function flushLater() {
+  function saveLater() {
     if (isTimerSet || closed.signal.aborted) return
     isTimerSet = true
     clock.sleep(batchMs, closed.signal).then(
       () => {
         isTimerSet = false
-        return flush()
+        return claims.size > 0 ? saveSoon() : undefined
       },
       () => {},
     )
   }
 
+  async function saveSoon() {
+    await saveNow()
+    if (claims.size > 0) saveLater()
+  }
+
   return {
     add(claim) {
       claims.set(claim.partNumber, claim)
-      if (claims.size >= batchParts && !closed.signal.aborted) void flush()
-      else flushLater()
+      if (claims.size >= batchParts && !closed.signal.aborted && !saving) void saveSoon()
+      else saveLater()
     },
-    flush,
+    async flush() {
+      // What is under way may not hold the newest claims.
+      await saving
+      while (claims.size > 0 && (await saveNow())) {
+        // The next batch.
+      }
+    },
     close: () => closed.abort(),
   }
 }
