@@ -6,10 +6,6 @@ export const getBucketLocation: Verb = {
   permissions: (request) => [permissionOn(request, 'oss:GetBucketLocation')],
   async answer(context, request) {
     getBucket(context, request)
-    return xmlReply(
-      ['LocationConstraint', `oss-${context.region}`],
-      {},
-      `http://doc.oss-${context.region}.aliyuncs.com`,
-    )
+    return xmlReply(['LocationConstraint', `oss-${context.region}`])
   },
 }

@@ -35,7 +35,11 @@ export const uploadPartCopy: Verb = {
           ['ETag', quotedEtag(part.md5)],
         ],
       ],
-      range ? { 'Content-Range': `bytes ${start}-${end - 1}/${sizeBytes}` } : {},
+      // The official JavaScript client reads the ETag from the header, others from the document.
+      {
+        ETag: quotedEtag(part.md5),
+        ...(range ? { 'Content-Range': `bytes ${start}-${end - 1}/${sizeBytes}` } : {}),
+      },
     )
   },
 }
