@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createDirectoryRecordStore, createUploadClient, defaultRetryPolicy } from '@partway/client/node'
 import { Command, Option } from 'commander'
 import { loadCliConfig } from '../config.ts'
+import { CommandFailure, exitCode } from './exit-code.ts'
 import { findSession } from './session.ts'
 import { parseCount, parseMode, parsePartSize, parseSeconds } from './upload-arguments.ts'
 import { createUploadDisplay } from './upload-display.ts'
@@ -53,6 +54,12 @@ export const uploadCommand = new Command('upload')
   .action((file: string, options: UploadCommandOptions) => upload(file, options))
 
 async function upload(file: string, options: UploadCommandOptions): Promise<void> {
+  if (file === '-') {
+    throw new CommandFailure(
+      exitCode.usage,
+      'Standard input cannot be uploaded: what is sent must be readable twice. Write it to a file first (a file of that name: ./-).',
+    )
+  }
   const config = loadCliConfig()
   const session = await findSession(['uploads'], config)
   // Asked once here, so that a missing token is said at once and not taken for an outage.

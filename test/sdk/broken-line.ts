@@ -18,7 +18,10 @@ export async function startBrokenLine(target: string): Promise<BrokenLine> {
   const sockets = new Set<Socket>()
   let state: 'open' | 'cut' | 'frozen' = 'open'
   const server = createServer((inside) => {
-    if (state === 'cut') return inside.destroy()
+    if (state === 'cut') {
+      inside.destroy()
+      return
+    }
     const outside = connect(Number(port), hostname)
     for (const [one, other] of [
       [inside, outside],
