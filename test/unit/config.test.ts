@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, type Environment, loadCliConfig, loadConfig, withLocalDefaults } from '../../server/config.ts'
@@ -268,6 +269,20 @@ describe('loadConfig', () => {
     expect(complaints({ PORT: '9000' })).toHaveProperty('LOCAL_OSS_PORT')
     expect(complaints({ LOCAL_STS_PORT: '3000' })).toHaveProperty('LOCAL_STS_PORT')
     expect(complaints({ OSS_ENDPOINT: 'https://x' })).toHaveProperty('OSS_ENDPOINT')
+  })
+})
+
+describe('the environment', () => {
+  test('is read by config.ts alone; the CLI and the embedded Postgres only pass it on to processes they start', async () => {
+    const server = new URL('../../server/', import.meta.url)
+    const files = (await readdir(server, { recursive: true })).filter((name) => name.endsWith('.ts'))
+    const texts = await Promise.all(
+      files.map(async (name) => [name, await readFile(new URL(name, server), 'utf8')] as const),
+    )
+    const readers = texts
+      .filter(([, text]) => /process\s*\.\s*env|\benv\b.*from 'node:process'/.test(text))
+      .map(([name]) => name)
+    expect(readers.sort()).toEqual(['cli/serve.ts', 'config.ts', 'local-cloud/postgres-binaries.ts'])
   })
 })
 
