@@ -9,7 +9,7 @@ export function docsPage(document: OpenApiDocument): string {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   )
-  const { info } = document
+  const { info, components } = document
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -36,12 +36,14 @@ ${operations.map(({ path, method, operation }) => `<li><a href="#${operation.ope
 <main id="main" tabindex="-1">
 <section aria-labelledby="authentication">
 <h2 id="authentication">Authentication</h2>
-<p>Send <code>Authorization: Bearer …</code>. ${inline(String(document.components.securitySchemes.bearer?.description ?? ''))}</p>
+<p>Send <code>Authorization: Bearer …</code>. ${inline(String(components.securitySchemes.bearer?.description ?? ''))}</p>
 </section>
-${operations.map(({ path, method, operation }) => operationHtml(path, method, operation)).join('\n')}
+${operations.map(({ path, method, operation }) => operationHtml(path, method, operation, components.schemas)).join('\n')}
 <section aria-labelledby="schemas">
 <h2 id="schemas">Schemas</h2>
-${Object.entries(document.components.schemas).map(schemaHtml).join('\n')}
+${Object.entries(components.schemas)
+  .map(([name, schema]) => schemaHtml(name, schema, components.schemas))
+  .join('\n')}
 </section>
 <section aria-labelledby="problems">
 <h2 id="problems">Problems</h2>
@@ -62,15 +64,17 @@ ${table(
 `
 }
 
-function operationHtml(path: string, method: string, operation: Operation): string {
+type Schemas = Readonly<Record<string, Schema>>
+
+function operationHtml(path: string, method: string, operation: Operation, schemas: Schemas): string {
   const { operationId, summary, description, parameters, requestBody, responses } = operation
   const body = requestBody?.content['application/json']
   return `<section class="operation" aria-labelledby="${operationId}">
 <h2 id="${operationId}">${escapeHtml(summary)}</h2>
 <p class="route">${methodHtml(method)} <code>${escapeHtml(path)}</code></p>
 <p>${inline(description)}</p>
-${parameters.length > 0 ? `<h3>Parameters</h3>\n${parametersTable(parameters)}` : ''}
-${body ? `<h3>Body</h3>\n${requestBody?.required ? '' : '<p>May be left out.</p>\n'}${fieldsTable(body.schema)}` : ''}
+${parameters.length > 0 ? `<h3>Parameters</h3>\n${parametersTable(parameters, schemas)}` : ''}
+${body ? `<h3>Body</h3>\n${requestBody?.required ? '' : '<p>May be left out.</p>\n'}${fieldsTable(body.schema, schemas)}` : ''}
 ${body?.example ? `<h4>Example</h4>\n<pre tabindex="0"><code>${escapeHtml(JSON.stringify(body.example, null, 2))}</code></pre>` : ''}
 <h3>Answers</h3>
 ${table(
@@ -85,34 +89,40 @@ ${table(
 </section>`
 }
 
-function schemaHtml([name, schema]: [string, Schema]): string {
+function schemaHtml(name: string, schema: Schema, schemas: Schemas): string {
   const text = typeof schema.description === 'string' ? `<p>${inline(schema.description)}</p>` : ''
-  const form = schema.properties ? fieldsTable(schema) : `<p>${typeHtml(schema)}</p>`
+  const form = schema.properties ? fieldsTable(schema, schemas) : `<p>${typeHtml(schema)}</p>`
   return `<h3 id="schema-${escapeHtml(name)}">${escapeHtml(name)}</h3>\n${text}\n${form}`
 }
 
-function parametersTable(parameters: readonly Parameter[]): string {
+function parametersTable(parameters: readonly Parameter[], schemas: Schemas): string {
   return table(
     ['Name', 'In', 'Type', 'Meaning'],
-    parameters.map(({ name, in: place, required, description = '', schema }) => [
+    parameters.map(({ name, in: place, required, description, schema }) => [
       nameHtml(name, required),
       place,
       typeHtml(schema),
-      inline(description),
+      meaningOf({ ...schema, description }, schemas),
     ]),
   )
 }
 
-function fieldsTable(schema: Schema): string {
+function fieldsTable(schema: Schema, schemas: Schemas): string {
   const required = (schema.required ?? []) as string[]
   return table(
     ['Field', 'Type', 'Meaning'],
     Object.entries((schema.properties ?? {}) as Record<string, Schema>).map(([name, field]) => [
       nameHtml(name, required.includes(name)),
       typeHtml(field),
-      inline(String(field.description ?? '')),
+      meaningOf(field, schemas),
     ]),
   )
+}
+
+/** A field's own description, or that of the schema it refers to. */
+function meaningOf({ description, $ref }: Schema, schemas: Schemas): string {
+  const name = typeof $ref === 'string' ? $ref.slice($ref.lastIndexOf('/') + 1) : ''
+  return inline(String(description ?? schemas[name]?.description ?? ''))
 }
 
 function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -32,6 +32,8 @@ export function typeHtml(schema: Schema): string {
     return `text names with values: ${typeHtml(additionalProperties as Schema)}`
   }
   if (type === 'integer') return `whole number${boundsOf(schema.minimum, schema.maximum, '')}`
+  if (Array.isArray(type)) return type.map((one) => typeHtml({ ...schema, type: one })).join(' or ')
+  if (type === 'null') return 'null'
   if (schema.format === 'date-time') return 'date and time'
   return type === 'string' ? 'text' : escapeHtml(String(type ?? 'anything'))
 }

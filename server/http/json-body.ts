@@ -56,7 +56,6 @@ function parseBytes(bytes: Buffer): unknown {
 
 function parseText(text: string): unknown {
   if (text.trim() === '') return {}
-  if (nestsTooDeep(text)) throw badBody(`nests deeper than ${MAX_JSON_DEPTH} levels`)
   try {
     return JSON.parse(text)
   } catch {
@@ -65,25 +64,10 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Looks at brackets outside of strings only, so that nothing deep is ever built. */
-function nestsTooDeep(text: string): boolean {
-  let depth = 0
-  let isInString = false
-  for (let index = 0; index < text.length; index++) {
-    const sign = text.charCodeAt(index)
-    if (isInString) {
-      if (sign === backslash) index++
-      else if (sign === quote) isInString = false
-    } else if (sign === quote) isInString = true
-    else if (sign === openBracket || sign === openBrace) {
-      if (++depth > MAX_JSON_DEPTH) return true
-    } else if (sign === closeBracket || sign === closeBrace) depth--
-  }
-  return false
-}
-const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [34, 92, 91, 93, 123, 125]
-
-/** `__proto__` as a field is nobody's honest field name, and schemas pass over it in silence. */
+/**
+ * Refuses what schemas would stumble over, or pass over in silence: depth (JSON.parse itself needs no stack, but whatever walks its result
+ * does), and `__proto__`, which is nobody's honest field name.
+ */
 function refuseOddities(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return
   if (depth > MAX_JSON_DEPTH) throw badBody(`nests deeper than ${MAX_JSON_DEPTH} levels`)

@@ -6,7 +6,6 @@ import {
   type ProblemCode,
   ProblemDocument,
   problems,
-  routingProblems,
 } from '@partway/client/contract'
 import { z } from 'zod'
 import { examples } from './openapi-examples.ts'
@@ -79,7 +78,7 @@ export function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const common: readonly ProblemCode[] = endpoint.scope
     ? [...commonProblems, 'credentials-unavailable']
     : ['invalid-request', 'internal']
-  return [...new Set([...common, ...routingProblems, ...endpoint.problems])]
+  return [...new Set([...common, ...endpoint.problems])]
 }
 
 type SchemaOf = (name: EndpointName, place: string | number) => Schema | undefined
@@ -153,7 +152,6 @@ function problemResponses(endpoint: Endpoint): Operation['responses'] {
 
 function headersOf(status: number): { headers?: Record<string, unknown> } {
   if (status === 401) return { headers: { 'WWW-Authenticate': { schema: { type: 'string', const: 'Bearer' } } } }
-  if (status === 405) return { headers: { Allow: { schema: { type: 'string' } } } }
   if (status !== 429 && status !== 503) return {}
   return { headers: { 'Retry-After': { description: 'In seconds.', schema: { type: 'integer', minimum: 0 } } } }
 }

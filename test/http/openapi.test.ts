@@ -1,5 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { type Endpoint, type EndpointName, endpoints, problemCodes, problems } from '@partway/client/contract'
+import {
+  type Endpoint,
+  type EndpointName,
+  endpoints,
+  problemCodes,
+  problems,
+  routingProblems,
+} from '@partway/client/contract'
 import express from 'express'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createOpenApi, type OpenApiDocument, problemsOf } from '../../server/http/openapi.ts'
@@ -83,6 +90,13 @@ describe('the problem table', () => {
   test('is the same in the contract and in the document', () => {
     expect(document['x-problems']).toEqual(problems)
     expect(document.components.schemas.Problem?.properties).toMatchObject({ code: { enum: problemCodes } })
+  })
+
+  test('has no code that nothing answers', () => {
+    const answered = Object.values(endpoints).flatMap(problemsOf)
+    // Of an endpoint that is still to come.
+    const later = ['credentials-disabled']
+    expect([...new Set([...answered, ...routingProblems, ...later])].sort()).toEqual([...problemCodes].sort())
   })
 
   test('is the same in the README, in both directions', async () => {
