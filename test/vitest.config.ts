@@ -14,7 +14,7 @@ export default defineConfig({
         name,
         include: [`test/${name}/**/*.test.ts`],
         environment: 'node',
-        testTimeout: name === 'faults' ? 600_000 : 60_000,
+        testTimeout: name === 'faults' ? 180_000 : 60_000,
         hookTimeout: 120_000,
       },
     })),
