@@ -98,7 +98,9 @@ describe('the server’s log', () => {
     const upload = await createFor(api, bytes, { fileName: `${canary}.bin`, metadata: { note: canary } })
     const { body } = await api('grantParts', { id: upload.id, body: { parts: [{ partNumber: 1, md5: md5Of(bytes) }] } })
     const signature = new URL(body.grants[0].url).searchParams.get('x-oss-signature') ?? 'none'
-    await fetch(`${app.url}/v1/uploads?access_token=${canary}`, { headers: { cookie: canary, 'x-custom': canary } })
+    await fetch(`${app.url}/v1/uploads?access_token=${canary}&fingerprint=${canary}`, {
+      headers: { cookie: canary, 'x-custom': canary },
+    })
     await fetch(`${app.url}/v1/uploads`, { headers: { authorization: `Bearer ${canary}` } })
     await fetch(`${app.url}/v1/uploads`, {
       method: 'POST',
