@@ -15,24 +15,13 @@ export interface CloudProcess {
 export async function spawnCloud(options: Partial<LocalCloudOptions>): Promise<CloudProcess> {
   const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
   const child = fork(path('./cloud-process.ts'), [JSON.stringify(options)], {
-    execArgv: [
-      ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/partway/cloud/prof'] : []),
-      '-C',
-      'partway-source',
-      '--import',
-      path('../support/typescript-hooks.mjs'),
-    ],
+    execArgv: ['-C', 'partway-source', '--import', path('../support/typescript-hooks.mjs')],
   })
   const { ossUrl, stsUrl } = await message<{ ossUrl: string; stsUrl: string }>(child)
   return {
     ossUrl,
     stsUrl,
     kill: async () => {
-      if (process.env.PROF) {
-        child.disconnect()
-        await once(child, 'exit')
-        return
-      }
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')
       await once(child, 'exit')
