@@ -5,12 +5,9 @@ export interface BufferPool {
   give(buffer: Uint8Array): void
 }
 
-/** Larger parts are never held in memory. */
-export const maxBufferBytes = 16 * 1_048_576
-
 export function createBufferPool(count: number, sizeBytes: number): BufferPool {
   const free: Uint8Array[] = []
-  let made = sizeBytes <= maxBufferBytes ? 0 : count
+  let made = 0
   return {
     take() {
       const buffer = free.pop()

@@ -8,9 +8,16 @@ import { type GrantedPart, type PreparedPart, preparePart } from './prepared-par
 /** Bytes hashed before the create call, at most, unless the first part alone is larger: nobody waits a minute for a first byte. */
 const maxFirstBytes = 64 * 1_048_576
 
-/** One buffer per part in flight, none of them larger than a part. */
+/**
+ * What is kept of hashed parts until they are sent: enough that small files are read once, and no more. Larger ones come again from the
+ * operating system's cache, which costs a twentieth of hashing them and saves memory that would grow with `parallel`.
+ */
+const keptBytes = 16 * 1_048_576
+
+/** A buffer for each part in flight, as far as {@link keptBytes} goes. */
 export function buffersFor(plan: PartPlan, parallel: number): BufferPool {
-  return createBufferPool(Math.min(parallel, plan.partCount), Math.min(plan.partSizeBytes, plan.sizeBytes))
+  const sizeBytes = Math.min(plan.partSizeBytes, plan.sizeBytes)
+  return createBufferPool(Math.min(parallel, plan.partCount, Math.floor(keptBytes / Math.max(1, sizeBytes))), sizeBytes)
 }
 
 /** Hashes the parts whose grants are to come with the create call, so that the first byte leaves after one round trip. */

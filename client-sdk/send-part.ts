@@ -80,9 +80,15 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (signal.aborted) throw signal.reason
       if (thrown === pausedReason) continue
       if (!(thrown instanceof TransportException)) throw thrown
+      if (thrown.isOpaque && freeRenewals < maxFreeRenewals) {
+        // It may have been the grant: nobody here can tell. A new one costs no attempt, but a moment.
+        freeRenewals += 1
+        await deps.clock.sleep(deps.retry.baseMs * deps.clock.random(), signal)
+        grant = await renew()
+        continue
+      }
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })
       await streak.waitOrThrow(error, {}, signal)
-      if (thrown.isOpaque) grant = await renew()
     }
   }
 }
@@ -97,8 +103,9 @@ async function attempt(deps: SendPartDeps, part: GrantedPart, signal: AbortSigna
       link.abort(new TransportException(`no byte moved for ${deps.stallTimeoutMs / 1000} s`))
     }, deps.stallTimeoutMs)
   }
-  moved()
   try {
+    link.signal.throwIfAborted()
+    moved()
     return await deps.transport.send({
       method: part.grant.method,
       url: part.grant.url,

@@ -6,11 +6,14 @@ import type { Hashing } from '../hashing.ts'
 /** Bytes hashed before the event loop may turn: about 4 ms, so that sockets are fed and signals heard. */
 const turnBytes = 2 * 1_048_576
 
-/** MD5 by node:crypto and CRC-64 by hash-wasm (loaded with the first part), both from the same read. */
+/**
+ * MD5 by node:crypto and CRC-64 by hash-wasm, both from the same read. Of hash-wasm only the one algorithm is loaded, with the first part:
+ * all of them together take 10 MB of memory.
+ */
 export function createNodeHashing(): Hashing {
   // Finished ones are used again: making a WebAssembly instance costs more than hashing a small part.
   const free: IHasher[] = []
-  const takeCrc64 = async () => free.pop() ?? (await import('hash-wasm')).createCRC64()
+  const takeCrc64 = async () => free.pop() ?? (await import('hash-wasm/dist/crc64.umd.min.js')).default.createCRC64()
   return {
     async digest(body, signal) {
       signal?.throwIfAborted()

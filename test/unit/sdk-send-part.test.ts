@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import { bytesBody } from '../../client-sdk/byte-source.ts'
+import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
+import { createGrantAges } from '../../client-sdk/grant-age.ts'
+import { type PartReply, type PartRequestToSend, TransportException } from '../../client-sdk/part-transport.ts'
+import { createProgressMeter } from '../../client-sdk/progress.ts'
+import type { RetryNotice } from '../../client-sdk/retry-streak.ts'
+import { createRunGate } from '../../client-sdk/run-gate.ts'
+import { type SendPartDeps, sendPart } from '../../client-sdk/send-part.ts'
+
+type Attempt = (request: PartRequestToSend) => Promise<PartReply>
+
+const stored: Attempt = async () => ({ status: 200, header: () => null, text: '' })
+const refused =
+  (status: number, code: string): Attempt =>
+  async () => ({ status, header: () => null, text: `<Error><Code>${code}</Code></Error>` })
+const fails =
+  (isOpaque: boolean): Attempt =>
+  () =>
+    Promise.reject(new TransportException('ECONNRESET', { isOpaque }))
+
+/** Sends one part of eight bytes over a transport whose attempts go as told. Grants are numbered in their URLs. */
+function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
+  const bytes = new Uint8Array(8).fill(5)
+  const urls: string[] = []
+  const retries: RetryNotice[] = []
+  let grants = 0
+  const nextGrant = (lifeMs = 900_000) => {
+    grants += 1
+    const expiresAt = new Date(Date.now() + lifeMs).toISOString()
+    return {
+      partNumber: 1,
+      method: 'PUT' as const,
+      url: `http://oss/grant-${grants}`,
+      headers: {},
+      sizeBytes: 8,
+      expiresAt,
+    }
+  }
+  const clock = { ...systemClock, sleep: async (_: number, signal?: AbortSignal) => signal?.throwIfAborted() }
+  const serverClock = createServerClock(clock)
+  const meter = createProgressMeter(8, () => 0)
+  const source = {
+    name: 'x',
+    sizeBytes: 8,
+    read: async () => bytes,
+    async *stream() {
+      yield bytes
+    },
+    checkUnchanged: async () => {},
+    close: async () => {},
+  }
+  const deps: SendPartDeps = {
+    source,
+    plan: { sizeBytes: 8, partSizeBytes: 8, partCount: 1 },
+    hashing: { digest: async () => ({ md5: 'AAAAAAAAAAAAAAAAAAAAAA==', crc64: 1n }) },
+    transport: {
+      async send(request) {
+        urls.push(request.url)
+        const attempt = attempts[Math.min(urls.length, attempts.length) - 1] ?? stored
+        return attempt(request)
+      },
+    },
+    grants: { ask: async () => nextGrant() },
+    ages: createGrantAges(serverClock),
+    gate: createRunGate(),
+    clock,
+    serverClock,
+    meter,
+    retry: { baseMs: 1, capMs: 10, maxAttempts: 3, budgetMs: 60_000 },
+    stallTimeoutMs: 1000,
+    onMoved: () => {},
+    onRetry: (notice) => retries.push(notice),
+    onUploadMissing: async () => {},
+    ...changes,
+  }
+  const part = {
+    partNumber: 1,
+    body: bytesBody(bytes),
+    digest: { md5: 'AAAAAAAAAAAAAAAAAAAAAA==', crc64: 1n },
+    release: () => {},
+  }
+  const controller = new AbortController()
+  const run = (grant = nextGrant()) => sendPart(deps, { ...part, grant }, controller.signal)
+  return { run, urls, retries, meter, deps, controller, nextGrant }
+}
+
+describe('one part', () => {
+  it('keeps its grant after a failure that everybody can see', async () => {
+    const { run, urls, retries } = setUp([fails(false), stored])
+    await run()
+    expect(urls).toEqual(['http://oss/grant-1', 'http://oss/grant-1'])
+    expect(retries).toHaveLength(1)
+  })
+
+  it('gets another grant after a failure nobody can see into, at no cost, three times', async () => {
+    const { run, urls, retries } = setUp([fails(true), fails(true), fails(true), stored], {
+      retry: { baseMs: 1, capMs: 1, maxAttempts: 1, budgetMs: 1000 },
+    })
+    await run()
+    expect(urls).toEqual([1, 2, 3, 4].map((number) => `http://oss/grant-${number}`))
+    expect(retries).toEqual([])
+  })
+
+  it('does not loop for ever on opaque failures', async () => {
+    const { run, urls } = setUp([fails(true)])
+    await expect(run()).rejects.toMatchObject({ code: 'network' })
+    expect(urls).toHaveLength(3 + 3)
+  })
+
+  it('does not loop for ever on refused grants', async () => {
+    const { run, urls } = setUp([refused(403, 'AccessDenied')])
+    await expect(run()).rejects.toMatchObject({ from: 'oss', status: 403 })
+    expect(urls).toHaveLength(4)
+  })
+
+  it('replaces a grant near its end before it is used', async () => {
+    const { run, urls, deps, nextGrant } = setUp([stored])
+    const old = nextGrant(100_000)
+    deps.ages.received(old)
+    const later = { ...deps, serverClock: { ...deps.serverClock, nowMs: () => Date.now() + 90_000 } }
+    Object.assign(deps, { ages: createGrantAges(later.serverClock) })
+    await run(old)
+    expect(urls).toEqual(['http://oss/grant-2'])
+  })
+
+  it('waits while there is no network, and starts no attempt', async () => {
+    let goOnline = () => {}
+    const network = new Promise<void>((resolve) => {
+      goOnline = resolve
+    })
+    const { run, urls, deps } = setUp([stored])
+    Object.assign(deps, { clock: { ...deps.clock, online: () => network } })
+    const sending = run()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(urls).toEqual([])
+    goOnline()
+    await sending
+    expect(urls).toHaveLength(1)
+  })
+
+  it('takes bytes of a failed attempt out of what is in flight', async () => {
+    const half: Attempt = async (request) => {
+      request.onProgress(4)
+      throw new TransportException('ECONNRESET')
+    }
+    const { run, meter } = setUp([half, half, half])
+    await expect(run()).rejects.toMatchObject({ code: 'network' })
+    meter.begin(0)
+    expect(meter.read().sentBytes).toBe(12)
+  })
+
+  it('asks what became of the upload when OSS does not know it, and believes the answer', async () => {
+    const gone = new Error('gone')
+    const { run } = setUp([refused(404, 'NoSuchUpload')], { onUploadMissing: () => Promise.reject(gone) })
+    await expect(run()).rejects.toBe(gone)
+  })
+
+  it('ends an attempt that stands still, and one that is cancelled', async () => {
+    const still: Attempt = ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    const stalled = setUp([still, stored], { stallTimeoutMs: 5 })
+    await stalled.run()
+    expect(stalled.retries[0]?.error.message).toContain('no byte moved')
+    const cancelled = setUp([still])
+    const sending = cancelled.run()
+    cancelled.controller.abort(new Error('stop'))
+    await expect(sending).rejects.toThrow('stop')
+  })
+
+  it('is no failure of the part when it is paused: the attempt is made again, without a wait', async () => {
+    const still: Attempt = ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    const { run, deps, urls, retries } = setUp([still, stored])
+    const sending = run()
+    await new Promise((resolve) => setImmediate(resolve))
+    deps.gate.pause()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(urls).toHaveLength(1)
+    deps.gate.resume()
+    await sending
+    expect(urls).toHaveLength(2)
+    expect(retries).toEqual([])
+  })
+})
