@@ -1,6 +1,8 @@
-import type { CompleteOutcome, ListedPart, ObjectAttributes, ObjectFacts, ObjectStore } from './object-store.ts'
+import type { CompleteOutcome, ObjectAttributes, ObjectStore } from './object-store.ts'
 import { StorageProblem } from './object-store.ts'
-import { createOssRequester, headerText, type OssConnection, type OssReply, textOf } from './oss-request.ts'
+import { bareETag, elements, toListedPart, toObjectFacts } from './oss-elements.ts'
+import { headerText, type OssReply, textOf } from './oss-reply.ts'
+import { createOssRequester, type OssConnection } from './oss-request.ts'
 import { type Addressing, createPresignerV4 } from './sign-v4.ts'
 
 export interface AliyunObjectStoreOptions extends OssConnection {
@@ -202,35 +204,6 @@ function objectHeaders({ contentType, contentDisposition, metadata }: ObjectAttr
   const headers: Record<string, string> = { 'content-type': contentType, 'content-disposition': contentDisposition }
   for (const [name, value] of Object.entries(metadata)) headers[`x-oss-meta-${name}`] = value
   return headers
-}
-
-function elements(xml: Record<string, unknown>, name: string): Record<string, unknown>[] {
-  const value = xml[name]
-  return Array.isArray(value) ? value : []
-}
-
-function toListedPart(part: Record<string, unknown>): ListedPart {
-  return {
-    partNumber: Number(textOf(part, 'PartNumber')),
-    sizeBytes: Number(textOf(part, 'Size')),
-    etag: bareETag(textOf(part, 'ETag')),
-    crc64: textOf(part, 'HashCrc64ecma') ?? null,
-    lastModified: textOf(part, 'LastModified') ?? '',
-  }
-}
-
-function toObjectFacts(headers: OssReply['headers']): ObjectFacts {
-  return {
-    sizeBytes: Number(headerText(headers, 'content-length') ?? 0),
-    etag: bareETag(headerText(headers, 'etag')),
-    crc64: headerText(headers, 'x-oss-hash-crc64ecma') ?? null,
-    uploadTag: headerText(headers, 'x-oss-meta-partway-upload') ?? null,
-  }
-}
-
-/** Without quotes or their entities, in upper case. */
-function bareETag(etag = ''): string {
-  return etag.replace(/&quot;|&#34;|"/g, '').toUpperCase()
 }
 
 async function outcomeOf(send: () => Promise<OssReply>): Promise<CompleteOutcome> {
