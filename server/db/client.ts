@@ -35,8 +35,9 @@ export type DatabaseOptions = {
 const transactionTimeoutMs = 15_000
 const pingTimeoutMs = 3_000
 
-/** Opens no connection before the first statement. After a failure of the database the next statement opens a new one.
- *  Every statement ends in bounded time, see `createPool`. Throws when the URL isn't one. */
+/** Opens no connection before the first statement. Broken connections are replaced without a restart; a statement that
+ *  is faster than the news of the break fails once per such connection, as `isDatabaseUnavailable`. Every statement ends
+ *  in bounded time, see `createPool`. Throws when the URL isn't one. */
 export function createDatabase({ databaseUrl, maxConnections, log }: DatabaseOptions): Database {
   const { connectionString, schema } = connectionUrl(databaseUrl, {
     statement_timeout: statementTimeoutMs,
