@@ -73,7 +73,7 @@ function denied(identity: Identity, action: string, isExplicit: boolean): OssErr
           ['AuthPrincipalType', isSession ? 'AssumedRoleUser' : 'SubUser'],
           ['AuthPrincipalOwnerId', /^acs:ram::(\d+):/.exec(identity.arn)?.[1] ?? ''],
           ['AuthPrincipalDisplayName', identity.arn.slice(identity.arn.indexOf('/') + 1)],
-          ['PolicyType', isSession ? 'AssumeRolePolicy' : 'AccountLevelIdentityBasedPolicy'],
+          ['PolicyType', 'AccountLevelIdentityBasedPolicy'],
           ['NoPermissionType', isExplicit ? 'ExplicitDeny' : 'ImplicitDeny'],
         ],
       ],

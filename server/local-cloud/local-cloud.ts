@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createControlServer } from './control-server.ts'
 import type { CorsRule } from './cors.ts'
 import { createFaults, type Faults } from './faults.ts'
@@ -75,8 +76,11 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   const requests = createRequestCounters()
   const store = await openStore(options.dataDir)
   const servers: Server[] = []
+  let idle = async () => {}
   const close = async () => {
     await Promise.all(servers.map(closeServer))
+    // Their connections are gone, so they end soon; a fault rule's long delay is not worth waiting for.
+    await Promise.race([idle(), sleep(2_000, undefined, { ref: false })])
     await store.close()
   }
   try {
@@ -88,7 +92,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       tokens: createSecurityTokens(store.masterKey),
     })
     await makeBuckets(store, options, now())
-    const ossServer = createOssServer({
+    const oss = createOssServer({
       store,
       identities,
       faults,
@@ -105,11 +109,12 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       signatureV1: options.signatureV1 ?? true,
       bodyTimeoutMs: options.bodyTimeoutMs ?? 30_000,
     })
+    idle = oss.idle
     const listen = async (server: Server, port: number) => {
       servers.push(server)
       return `http://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${await listenOn(server, host, port)}`
     }
-    const ossUrl = await listen(ossServer, options.ossPort ?? 0)
+    const ossUrl = await listen(oss.server, options.ossPort ?? 0)
     const stsUrl = await listen(createStsServer({ identities, faults, requests, now, log }), options.stsPort ?? 0)
     const { controlPort } = options
     const controlUrl =

@@ -57,9 +57,8 @@ export function noSuchUpload(uploadId: string, ec: string): OssError {
 }
 
 export function fileAlreadyExists(): OssError {
-  return new OssError(409, 'FileAlreadyExists', 'The object you specified already exists and can not be overwritten.', {
-    ec: '0026-00000007',
-  })
+  const message = 'The object you specified already exists and can not be overwritten.'
+  return new OssError(409, 'FileAlreadyExists', message)
 }
 
 export function notImplemented(message: string, header?: string): OssError {

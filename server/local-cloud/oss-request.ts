@@ -87,7 +87,7 @@ export function checkedKey(key: string): string {
 }
 
 function invalidObjectName(): OssError {
-  return new OssError(400, 'InvalidObjectName', 'The specified object is not valid.', { ec: '0015-00000001' })
+  return new OssError(400, 'InvalidObjectName', 'The specified object is not valid.')
 }
 
 function firstValues(query: OssRequest['query']): Map<string, string> {
@@ -104,6 +104,15 @@ function joinedHeaders(incoming: IncomingMessage): Record<string, string> {
     const name = (rawHeaders[at] ?? '').toLowerCase()
     const value = rawHeaders[at + 1] ?? ''
     headers[name] = headers[name] === undefined ? value : `${headers[name]},${value}`
+  }
+  return headers
+}
+
+/** Header values as they were signed. Node hands out each byte as one character; a client that sends UTF-8 signed it as text. */
+export function signedHeaders(request: OssRequest): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(request.headers)) {
+    headers[name] = /[\x80-\xff]/.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value
   }
   return headers
 }

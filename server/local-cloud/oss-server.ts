@@ -29,14 +29,20 @@ export interface OssServerDeps extends AddressingOptions {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-/** The object storage: request → verify → authorize → verb → response, the same road for every verb. */
-export function createOssServer(deps: OssServerDeps): Server {
+/** The object storage: request → verify → authorize → verb → response, the same road for every verb. `idle` resolves when no
+ *  request is being worked on; only then may the store be given up. */
+export function createOssServer(deps: OssServerDeps): { server: Server; idle: () => Promise<void> } {
   // Tokens travel in URLs and headers. A long upload must not be cut by a limit on whole requests.
   const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: 65_000 })
-  server.on('request', (incoming, response) => void answer(deps, incoming, response, false))
-  server.on('checkContinue', (incoming, response) => void answer(deps, incoming, response, true))
+  const active = new Set<Promise<void>>()
+  const onRequest = (expectsContinue: boolean) => (incoming: IncomingMessage, response: ServerResponse) => {
+    const work = answer(deps, incoming, response, expectsContinue).finally(() => active.delete(work))
+    active.add(work)
+  }
+  server.on('request', onRequest(false))
+  server.on('checkContinue', onRequest(true))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket))
-  return server
+  return { server, idle: async () => void (await Promise.allSettled(active)) }
 }
 
 /** What is known of a request so far; each step on the road fills in more. */

@@ -59,7 +59,6 @@ function fromPath(options: AddressingOptions, rawPath: string): BucketPlace {
 export function checkedBucket(name: string): string {
   if (/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(name)) return name
   throw new OssError(400, 'InvalidBucketName', 'The specified bucket is not valid.', {
-    ec: '0015-00000201',
     elements: [['BucketName', name.slice(0, 100)]],
   })
 }

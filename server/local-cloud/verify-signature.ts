@@ -18,7 +18,7 @@ export function verifySignature(deps: VerifyDeps, request: OssRequest): Identity
     return null
   }
   if (inQueryV4 || inQueryV1) {
-    throw invalidArgument('Only one auth mechanism allowed.', 'Authorization', 'header and query', '0002-00000062')
+    throw invalidArgument('Only one auth mechanism allowed.', 'Authorization', 'header and query')
   }
   if (/^OSS4-HMAC-SHA256(?: |$)/.test(authorization)) return verifyV4Header(deps, request, authorization)
   if (/^OSS(?: |$)/.test(authorization)) return withV1Allowed(deps, () => verifyV1Header(deps, request, authorization))

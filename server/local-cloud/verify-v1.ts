@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { type Identity, isSameText } from './identities.ts'
 import { invalidArgument } from './oss-error.ts'
-import type { OssRequest } from './oss-request.ts'
+import { type OssRequest, signedHeaders } from './oss-request.ts'
 import {
   accessDenied,
   MAX_SKEW_MS,
@@ -76,7 +76,7 @@ function checkSignature(
 
 /** What V1 signs. `date` is the date header's text, or `Expires` for a URL. */
 export function stringToSignV1(request: OssRequest, date: string): string {
-  const { headers } = request
+  const headers = signedHeaders(request)
   const ossHeaders = Object.keys(headers)
     .filter((name) => name.startsWith('x-oss-'))
     .sort()

@@ -10,7 +10,7 @@ import {
 } from '../oss/sign-v4.ts'
 import { type Identity, isSameText } from './identities.ts'
 import { invalidArgument } from './oss-error.ts'
-import type { OssRequest } from './oss-request.ts'
+import { type OssRequest, signedHeaders } from './oss-request.ts'
 import {
   accessDenied,
   MAX_SKEW_MS,
@@ -58,11 +58,11 @@ export function verifyV4Query(deps: VerifyDeps, request: OssRequest): Identity {
   const { params } = request
   const version = params.get('x-oss-signature-version')
   if (version !== ALGORITHM_V4) {
-    throw invalidArgument('Invalid signature version.', 'x-oss-signature-version', version ?? '', '0002-00000216')
+    throw invalidArgument('Invalid signature version.', 'x-oss-signature-version', version ?? '')
   }
   const credential = readCredential(deps, params.get('x-oss-credential'), 'in query string')
   const signature = params.get('x-oss-signature') ?? ''
-  if (signature === '') throw invalidArgument('Missing signature.', 'x-oss-signature', '', '0002-00000219')
+  if (signature === '') throw invalidArgument('Missing signature.', 'x-oss-signature', '')
   checkPayloadHash(request.headers['x-oss-content-sha256'])
   const additional = readAdditional(params.get('x-oss-additional-headers'))
   const expires = params.get('x-oss-expires') ?? ''
@@ -74,7 +74,7 @@ export function verifyV4Query(deps: VerifyDeps, request: OssRequest): Identity {
   const timestamp = params.get('x-oss-date') ?? ''
   const signedAt = parseTimestamp(timestamp)
   if (signedAt === null || credential.date !== timestamp.slice(0, 8)) {
-    throw invalidArgument('Invalid date in query string.', 'x-oss-date', timestamp.slice(0, 40), '0002-00000223')
+    throw invalidArgument('Invalid date in query string.', 'x-oss-date', timestamp.slice(0, 40))
   }
 
   const key = deps.findKey(credential.accessKeyId, params.get('x-oss-security-token'))
@@ -101,7 +101,8 @@ interface SignatureClaim {
 }
 
 function checkSignature(request: OssRequest, query: OssRequest['query'], claim: SignatureClaim, secret: string): void {
-  const { method, bucket, key, headers } = request
+  const { method, bucket, key } = request
+  const headers = signedHeaders(request)
   const canonicalRequest = canonicalRequestV4({
     method,
     bucket,

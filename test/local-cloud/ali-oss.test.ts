@@ -81,6 +81,14 @@ describe.each(styles)('the official client with $name', ({ name, options }) => {
     await expect(client.get(key)).rejects.toMatchObject({ status: 404, code: 'NoSuchKey' })
   })
 
+  it('keeps metadata that is not ASCII', async () => {
+    const own = { authorizationV4: name.startsWith('V4'), headerEncoding: 'latin1' }
+    const key = `${folder}/meta`
+    await connect(own).put(key, bytes, { meta: { title: '目录 é' } })
+    const head = await connect(own).head(key)
+    expect(Buffer.from(head.meta.title, 'latin1').toString()).toBe('目录 é')
+  })
+
   it('uploads a file in parts', async () => {
     const key = `${folder}/multipart.bin`
     const content = randomBytes(1_234_567)

@@ -10,7 +10,6 @@ export const deleteBucket: Verb = {
     const { name } = getBucket(context, request)
     if (store.objects.inBucket(name).size > 0 || store.uploads.inBucket(name).size > 0) {
       throw new OssError(409, 'BucketNotEmpty', 'The bucket you tried to delete is not empty.', {
-        ec: '0015-00000301',
         elements: [['BucketName', name]],
       })
     }
