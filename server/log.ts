@@ -10,6 +10,7 @@ const secretFields =
 const secretParameters =
   'x-oss-signature|x-oss-credential|x-oss-security-token|security-?token|signature|access_?key_?secret|access_?token|token|password'
 
+// Callers choose parts of a line: no pattern may take more than linear time, so repeats that can start anywhere are bounded.
 const rules: readonly (readonly [RegExp, string])[] = [
   // "field":"value" of the line itself, then of JSON quoted inside a string.
   [new RegExp(`"(${secretFields})":\\s*"(?:[^"\\\\]|\\\\.)*"`, 'gi'), `"$1":"${redacted}"`],
@@ -19,8 +20,8 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/<(SecurityToken|AccessKeySecret)>[^<]*/gi, `<$1>${redacted}`],
   [/\b(Bearer|OSS4-HMAC-SHA256|OSS) +[A-Za-z0-9._~+/=:,-]{8,}( *[A-Za-z]+=[^\s"\\]+)*/g, `$1 ${redacted}`],
   // A JWT that stands anywhere by itself, and the password of a connection URL.
-  [/\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g, redacted],
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@"\\]*):[^\s/@"\\]+@/gi, `$1:${redacted}@`],
+  [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g, redacted],
+  [/\b([a-z][a-z0-9+.-]{0,20}:\/\/[^\s:/@"\\]*):[^\s/@"\\]+@/gi, `$1:${redacted}@`],
 ]
 
 /** `text` without the secrets that can be recognised in it: bearer tokens, signed URLs, security tokens, passwords. */

@@ -18,12 +18,12 @@ const flag = z.enum(['true', 'false'], 'must be true or false').transform((value
 const secret = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
 
 /** Comma-separated, blanks around the items ignored. */
-const list = z.string().transform((value) =>
+const itemsOf = (value: string) =>
   value
     .split(',')
     .map((item) => item.trim())
-    .filter((item) => item !== ''),
-)
+    .filter((item) => item !== '')
+const list = z.string().transform(itemsOf)
 
 const isHttp = (url: URL) => url.protocol === 'http:' || url.protocol === 'https:'
 const isBare = (url: URL) => url.search === '' && url.hash === '' && url.username === '' && url.password === ''
@@ -62,13 +62,18 @@ function isAddressRange(text: string): boolean {
 }
 
 /** How many proxies stand in front, or which addresses they have. `true` would let any caller choose its own address. */
-const trustProxy = z.union(
-  [
-    whole(1, 32),
-    list.refine((items) => items.length > 0 && items.every((item) => isAddressRange(item) || proxyRange.test(item))),
-  ],
-  'must be a number of proxies from 1 to 32, or a list of addresses or CIDR ranges',
-)
+const trustProxy = z
+  .string()
+  .refine(
+    (value) => /^([1-9]|[12][0-9]|3[0-2])$/.test(value) || isProxyList(value),
+    'must be a number of proxies from 1 to 32, or a list of addresses or CIDR ranges',
+  )
+  .transform((value) => (/^[0-9]+$/.test(value) ? Number(value) : itemsOf(value)))
+
+function isProxyList(value: string): boolean {
+  const items = itemsOf(value)
+  return items.length > 0 && items.every((item) => isAddressRange(item) || proxyRange.test(item))
+}
 
 const keyPrefix = z
   .string()

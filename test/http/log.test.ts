@@ -77,6 +77,31 @@ describe('the logger', () => {
     expect(text).not.toContain(canary)
   })
 
+  test.each([
+    'a.',
+    'eyJ-',
+    'eyJaaaaa.',
+    'a://a:',
+    'Bearer ',
+    'token=',
+    'a=',
+    '"a":"',
+    '\\"secret\\":\\"',
+    '<SecurityToken>',
+    '%3D',
+    ' ',
+  ])('takes time in proportion to a line made of %j', (piece) => {
+    const secondsFor = (length: number) => {
+      const line = piece.repeat(Math.ceil(length / piece.length))
+      const startedAt = performance.now()
+      withoutSecrets(line)
+      return performance.now() - startedAt
+    }
+    secondsFor(10_000)
+    // 100 times the length: about 100 times the time if linear, 10,000 times if quadratic, which would be minutes.
+    expect(secondsFor(1_000_000)).toBeLessThan(10_000)
+  })
+
   test('leaves everything else as it is', () => {
     const harmless =
       'ListParts: 403 AccessDenied (EC 0003-00000001), request id 5C3D9175B6FC201293AD4890; uploadId=ABC&partNumber=1'
