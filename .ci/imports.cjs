@@ -8,7 +8,7 @@ const useCases = '^server/(uploads|grants|admin)/'
 const cloudSides = '^server/(db|oss|sts)/'
 const edges = '^server/(cli|local-cloud)/'
 /** The words of the server that every layer may use: pure values, no I/O of their own. */
-const outerFiles = '^server/(main|app|index|create-deps)[.]ts$'
+const outerFiles = '^server/(main|app|index|create-deps|migrate)[.]ts$'
 
 module.exports = {
   forbidden: [

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { createApp } from './app.ts'
 import { type Config, withLocalDefaults } from './config.ts'
 import { closeDeps, createDeps } from './create-deps.ts'
-import { migrate } from './db/migrate.ts'
 import { listen } from './http/http-server.ts'
 import { localSecret } from './local-secret.ts'
 import type { Logger } from './log.ts'
+import { migrate } from './migrate.ts'
 import { startBackgroundWork } from './uploads/background.ts'
 
 /** How long requests under way may take to finish, and everything else after them; together well under the 10 s an operator waits. */
@@ -59,7 +59,7 @@ export async function startServer(config: Config, log: Logger, local: LocalParts
       ...(postgres.value ? { databaseUrl: postgres.value.databaseUrl } : {}),
       ...(config.jwt.key === null ? { jwtSecret: await localSecret(config.dataDir) } : {}),
     })
-    await migrate({ databaseUrl: complete.database.url ?? '', log })
+    await migrate({ databaseUrl: complete.database.url, log })
 
     const deps = createDeps(complete, { log })
     keep({ stop: () => closeDeps(deps) })

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, type Environment, loadCliConfig, loadConfig, withLocalDefaults } from '../../server/config.ts'
+import { Variables } from '../../server/variables.ts'
 
 const secret = 'a-secret-of-thirty-two-bytes-or-more'
 const live = { OSS_BUCKET: 'my-bucket', JWT_SECRET: secret, DATABASE_URL: 'postgres://u:p@db/partway' }
@@ -283,6 +284,12 @@ describe('loadConfig', () => {
 })
 
 describe('the environment', () => {
+  test('is documented: the README names every variable', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+    const missing = Object.keys(Variables.shape).filter((name) => !readme.includes(`\`${name}\``))
+    expect(missing).toEqual([])
+  })
+
   test('is read by config.ts alone; the CLI and the embedded Postgres only pass it on to processes they start', async () => {
     const server = new URL('../../server/', import.meta.url)
     const files = (await readdir(server, { recursive: true })).filter((name) => name.endsWith('.ts'))
