@@ -140,13 +140,20 @@ async function sendAndFinish(
   }
 
   const restoredBytes = storedParts.reduce((sum, part) => sum + part.sizeBytes, 0)
+  if (session.isResumed) run.notify({ type: 'resumed', id, restoredBytes })
   run.meter.begin(restoredBytes)
   run.reports.now()
-  if (session.isResumed) run.notify({ type: 'resumed', id, restoredBytes })
   run.setPhase('sending')
+  let isVerified = false
   await runTogether(signal, [
-    (together) => sendParts(sending, partsOtherThan(plan, stored, readyNumbers), ready, together),
-    (together) => verifySource({ ...deps, gate: run.gate, ledger }, storedParts, together),
+    async (together) => {
+      await sendParts(sending, partsOtherThan(plan, stored, readyNumbers), ready, together)
+      if (!isVerified) run.setPhase('verifying')
+    },
+    async (together) => {
+      await verifySource({ ...deps, gate: run.gate, ledger }, storedParts, together)
+      isVerified = true
+    },
   ])
 
   for (let round = 0; ; round += 1) {

@@ -16,7 +16,19 @@ export type UploadNotice =
   /** The record store failed: after a crash only the server's memory is left to resume by. */
   | { type: 'record-unavailable'; error: unknown }
 
-export type UploadTaskState = 'preparing' | 'sending' | 'paused' | 'completing' | 'completed' | 'failed' | 'cancelled'
+/**
+ * `verifying`: everything is sent, and parts stored by earlier runs are still being compared with the source. `completing`: OSS joins
+ * the parts. The last three are ends.
+ */
+export type UploadTaskState =
+  | 'preparing'
+  | 'sending'
+  | 'paused'
+  | 'verifying'
+  | 'completing'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
 
 export interface UploadOptions {
   /** How bytes are allowed in: `presigned` URLs, one per part. The only mode so far. */

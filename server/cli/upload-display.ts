@@ -77,6 +77,7 @@ export function createUploadDisplay(options: {
       }
     },
     state(state) {
+      if (state === 'verifying') say(`${name}: comparing the file with what was stored before`)
       if (state === 'completing') say(`${name}: every part is stored, joining them`)
     },
     end() {

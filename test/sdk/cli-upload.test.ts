@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -199,6 +200,52 @@ describe('partway upload', () => {
     expect(code).toBe(0)
     expect(stderr).toContain('records cannot be kept')
   })
+})
+
+/** The built command: the sources would bring the compiler along, which takes more memory than what is measured. */
+const built = join(root, 'dist/server/cli/main.js')
+
+describe.runIf(existsSync(built) && process.platform === 'linux')('the memory of partway upload', () => {
+  const sizes: [string, number, string[]][] = [
+    ['a file of 256 MiB', 256 * MiB, []],
+    ['parts of 100 MiB, 8 at a time', 256 * MiB, ['--part-size', '100MiB', '--parallel', '8']],
+  ]
+  // Half a minute and the disk space of the file: only when asked for.
+  if (process.env.LONG_TESTS) sizes.push(['a file of over 4 GiB', 4_500_000_001, []])
+  for (const [what, sizeBytes, args] of sizes) {
+    it(`stays below 150 MB for ${what}`, async () => {
+      const path = await sparseFile(sizeBytes)
+      const environment = { PARTWAY_URL: bench.app.url, PARTWAY_TOKEN: bench.app.token({ ttlSeconds: 3600 }) }
+      const child = spawn(process.execPath, [built, 'upload', path, '--json', '--record-dir', recordDir, ...args], {
+        env: { PATH: process.env.PATH, ...environment },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      let stdout = ''
+      child.stdout.on('data', (text) => {
+        stdout += text
+      })
+      let peakKib = 0
+      const watch = setInterval(() => {
+        const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+        peakKib = Math.max(peakKib, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0))
+      }, 20)
+      child.on('exit', () => clearInterval(watch))
+      expect((await once(child, 'close'))[0]).toBe(0)
+      expect(resultIn(stdout).sentBytes).toBe(sizeBytes)
+      expect(await bench.objectSha256(resultIn(stdout).key)).toBe(await sha256OfFile(path))
+      expect(peakKib).toBeGreaterThan(30_000)
+      expect(peakKib * 1024).toBeLessThan(150_000_000)
+    }, 300_000)
+  }
+
+  async function sparseFile(sizeBytes: number): Promise<string> {
+    const path = join(bench.directory, 'sparse.bin')
+    const file = await open(path, 'w')
+    await file.truncate(sizeBytes)
+    await file.write(Buffer.from('not only zeroes'), 0, 15, sizeBytes - 99)
+    await file.close()
+    return path
+  }
 })
 
 describe('partway upload says what is wrong', () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { ClientException, type UploadProgress } from '@partway/client/node'
+import { ClientException, planParts, type UploadProgress } from '@partway/client/node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { MiB, sha256OfFile, startUploadBench, type UploadBench } from './upload-bench.ts'
+import { MiB, sha256OfFile, startUploadBench, type UploadBench, until } from './upload-bench.ts'
 
 let bench: UploadBench
 beforeAll(async () => {
@@ -84,6 +84,18 @@ describe('a file goes up', () => {
     expect(bench.partsSent()).toBe(40)
     expect(grantCalls.length).toBeLessThanOrEqual(36)
     expect(grantCalls.length).toBeGreaterThanOrEqual(9)
+  })
+
+  it('in parts that grow with the file, as the server plans them: never over 10,000', async () => {
+    const sizeBytes = 10_001 * 8 * MiB
+    const reader = { sizeBytes, name: 'large.bin', read: (start: number, end: number) => new Uint8Array(end - start) }
+    const task = bench.client.upload(reader, { parallel: 1 })
+    await until(() => task.progress.sentBytes > 0, 'the first byte had left')
+    const { upload } = await bench.client.getUpload(task.id ?? '')
+    const { partSizeBytes, partCount } = planParts(sizeBytes)
+    expect(upload).toMatchObject({ partSizeBytes, partCount })
+    expect(partCount).toBeLessThanOrEqual(10_000)
+    await task.cancel()
   })
 
   it('reporting progress that only grows, and its end once', async () => {
