@@ -1,4 +1,4 @@
-import { matchesWildcards } from './ram-policy.ts'
+import { matchesWildcards } from './policy-conditions.ts'
 
 /** Which requests a fault is for; what is absent is not looked at. */
 export interface FaultMatch {

@@ -29,17 +29,11 @@ export function errorReply(place: { id: string; host: string; isHead: boolean },
 }
 
 /** Sends an answer and waits until it is out. Throws when the connection goes first. Returns the status. */
-export async function sendReply(
-  response: ServerResponse,
-  incoming: IncomingMessage,
-  reply: OssReply,
-  expectsContinue: boolean,
-): Promise<number> {
+export async function sendReply(response: ServerResponse, incoming: IncomingMessage, reply: OssReply): Promise<number> {
   const { status, headers = {}, body = '' } = reply
   if (response.destroyed) throw new Error('the connection was closed')
+  // Where the client waited for 100-continue and is refused, Node closes the connection by itself.
   const isBodyLeft = !incoming.complete
-  // Refused before it was sent, a body may follow or not, so the next bytes on this connection could mean anything.
-  if (isBodyLeft && expectsContinue) response.setHeader('Connection', 'close')
   const isBodyless = incoming.method === 'HEAD' || status === 204 || status === 304
   if (typeof body === 'string' && !isBodyless) response.setHeader('Content-Length', Buffer.byteLength(body))
   response.writeHead(status, { ...headers })

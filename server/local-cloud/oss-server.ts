@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { authorize } from './authorize.ts'
 import { corsHeaders } from './cors.ts'
 import { applyReplyFaults, applyStartFaults, bodyFilters, ConnectionCut, clockOffsetMs } from './fault-effects.ts'
@@ -13,6 +12,7 @@ import { endConnection, errorReply, sendReply } from './oss-response.ts'
 import { createRequestBody } from './request-body.ts'
 import type { RequestCounters } from './request-counters.ts'
 import type { AddressingOptions } from './resolve-bucket.ts'
+import { refuseUnreadable } from './unreadable-request.ts'
 import type { OssReply, Permission, Verb } from './verb.ts'
 import { routeVerb } from './verbs/route.ts'
 import { verifySignature } from './verify-signature.ts'
@@ -72,7 +72,7 @@ async function answer(
     const reply = await travel(deps, progress, incoming, response, expectsContinue).catch((error) =>
       refuse(deps, progress, incoming, error),
     )
-    status = await sendReply(response, incoming, withCommonHeaders(deps, progress, incoming, reply), expectsContinue)
+    status = await sendReply(response, incoming, withCommonHeaders(deps, progress, incoming, reply))
   } catch (error) {
     if (!(error instanceof ConnectionCut) && !response.destroyed)
       deps.log('answer not sent', { id, error: String(error) })
@@ -165,27 +165,4 @@ function faultSubject(request: OssRequest, verb: Verb) {
     partNumber: Number.isInteger(partNumber) && partNumber > 0 ? partNumber : null,
     uploadId: request.params.get('uploadId') ?? null,
   }
-}
-
-/** Bytes that are no HTTP, or headers past all limits: there is no request to answer, only a socket. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const refusal = isTooLarge
-    ? new OssError(400, 'RequestHeaderSectionTooLarge', 'Your request header section exceeds the maximum allowed size.')
-    : new OssError(400, 'BadRequest', 'The request could not be read.')
-  const id = randomBytes(12).toString('hex').toUpperCase()
-  const { headers = {}, body } = errorReply({ id, host: '', isHead: false }, refusal)
-  const text = typeof body === 'string' ? body : ''
-  const lines = Object.entries({
-    ...headers,
-    'x-oss-request-id': id,
-    'Content-Length': Buffer.byteLength(text),
-    Connection: 'close',
-  })
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 400 Bad Request\r\n${head}\r\n${text}`)
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { matchesWildcards } from '../../server/local-cloud/policy-conditions.ts'
 import {
   type AccessAnswer,
   evaluatePolicies,
-  matchesWildcards,
   parsePolicy,
   type RamStatement,
 } from '../../server/local-cloud/ram-policy.ts'

@@ -26,7 +26,7 @@ export interface SlowPut {
   write(bytes: Buffer): Promise<void>
   end(bytes?: Buffer): void
   /** The answer; rejects when the connection goes first. */
-  readonly answer: Promise<{ status: number; text: string; etag: string | undefined }>
+  readonly answer: Promise<{ status: number; text: string; connection: string | undefined }>
 }
 
 export function slowPut(
@@ -42,7 +42,7 @@ export function slowPut(
   }).then(async (incoming) => ({
     status: incoming.statusCode ?? 0,
     text: await text(incoming),
-    etag: incoming.headers.etag,
+    connection: incoming.headers.connection,
   }))
   // Tests that cut the connection do not look at it.
   answer.catch(() => undefined)
