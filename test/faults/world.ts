@@ -162,7 +162,7 @@ export async function writeRandomFile(path: string, sizeBytes: number): Promise<
     if (!out.write(chunk)) await new Promise((resolve) => out.once('drain', resolve))
     left -= chunk.length
   }
-  await new Promise((resolve) => out.end(resolve))
+  await new Promise<void>((resolve) => out.end(resolve))
   return hash.digest('hex')
 }
 

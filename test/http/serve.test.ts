@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { access, chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePorts, isTaken, type PartwayProcess, runPartway } from '../support/partway-process.ts'
 
@@ -18,6 +19,8 @@ const running = new Set<PartwayProcess>()
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'partway-serve-'))
+  // As root, Postgres runs as another user: a folder closed to it would have it keep its data elsewhere, for ever.
+  await chmod(dataDir, 0o755)
   ports = await freePorts(3)
   const [http, oss, sts] = ports
   env = {
@@ -225,6 +228,23 @@ describe('partway serve', { timeout: 120_000 }, () => {
         expect(failed.stderr()).toContain(`  ${name} `)
       expect(failed.stderr()).not.toContain('cAnArY')
     })
+  })
+})
+
+describe('a local cloud whose parent has gone', () => {
+  test.each([0, 300, 600, 900, 1_200])('before it was up ends too (after %i ms)', async (delayMs) => {
+    const [oss, sts] = await freePorts(2)
+    const { child, ended } = runPartway(
+      ['local-cloud', '--child'],
+      { PARTWAY_DATA_DIR: join(dataDir, `orphan-${delayMs}`), LOCAL_OSS_PORT: `${oss}`, LOCAL_STS_PORT: `${sts}` },
+      [],
+      true,
+    )
+    // Not waited for but chosen: whatever the child is doing at that moment, it must notice.
+    await delay(delayMs)
+    child.disconnect()
+    expect(await ended).toBe(0)
+    expect(await isTaken(oss ?? 0)).toBe(false)
   })
 })
 

@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { assertAllowed, isOfType } from '../../server/uploads/upload-rules.ts'
 
 const free = { maxFileBytes: null, allowedContentTypes: null }
-const code = (run: () => void) => {
+const code = (run: () => void): string | undefined => {
   try {
     run()
   } catch (error) {
     return (error as { code?: string }).code
   }
+  return undefined
 }
 
 describe('assertAllowed', () => {
