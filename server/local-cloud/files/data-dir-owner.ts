@@ -11,16 +11,22 @@ export async function ownDataDir(dataDir: string): Promise<{ close(): Promise<vo
     .update(await realpath(dataDir))
     .digest('hex')
     .slice(0, 24)}`
-  const path = process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
+  const path = socketPath(name)
   const server = (await tryListen(path)) ?? (await takeOver(path))
   if (server === null) throw new Error(`another local cloud is using the data directory ${dataDir}`)
   server.unref()
   return { close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
 
+/** Linux and Windows have sockets without a file; elsewhere the file stays behind a killed process, and `takeOver` removes it. */
+function socketPath(name: string): string {
+  if (process.platform === 'linux') return `\0${name}`
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
+}
+
 async function takeOver(path: string): Promise<Server | null> {
   if (await isAnswering(path)) return null
-  await rm(path, { force: true })
+  if (!path.startsWith('\0')) await rm(path, { force: true })
   return tryListen(path)
 }
 
