@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -162,7 +163,7 @@ export async function writeRandomFile(path: string, sizeBytes: number): Promise<
     if (!out.write(chunk)) await new Promise((resolve) => out.once('drain', resolve))
     left -= chunk.length
   }
-  await new Promise<void>((resolve) => out.end(resolve))
+  await finished(out.end())
   return hash.digest('hex')
 }
 
