@@ -241,6 +241,18 @@ describe('a record', () => {
     expect(result.id).not.toBe(upload.id)
   })
 
+  it('that was made to name another upload of the same size does not lead there', async () => {
+    const path = await bench.file(2 * MiB, 'bent.bin')
+    const other = { fileName: 'other.bin', sizeBytes: 2 * MiB, fingerprint: 'quite-another' }
+    const { upload } = await bench.client.createUpload(other)
+    const fingerprint = 'bent'
+    const text = { version: 1, server: bench.app.url, id: upload.id, fingerprint, sizeBytes: 2 * MiB, savedAt: 'once' }
+    const result = await bench.client.upload(path, { recordStore: store(JSON.stringify(text)), fingerprint }).done
+    expect(result.id).not.toBe(upload.id)
+    expect((await bench.client.getUpload(upload.id)).upload.storedBytes).toBe(0)
+    await expectWhole(path, result)
+  })
+
   it('left behind by a run that died after completing gives the finished object, and nothing is sent', async () => {
     const path = await bench.file(3 * MiB, 'finished.bin')
     const recordStore = createMemoryRecordStore()

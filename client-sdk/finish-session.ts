@@ -1,0 +1,88 @@
+import { runTogether } from './abort-link.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import { isPlannedPart, partSize } from './contract/part-plan.ts'
+import type { Upload } from './contract/upload.ts'
+import { finishUpload, refusedParts } from './finish-upload.ts'
+import { buffersFor, grantedOf } from './first-parts.ts'
+import type { Session } from './open-session.ts'
+import type { PartLedger } from './part-ledger.ts'
+import type { PreparedPart } from './prepared-part.ts'
+import { createSessionSender, type SessionSender } from './session-sender.ts'
+import { partsOtherThan, partsThatDiffer } from './stored-parts.ts'
+import type { OnceDeps } from './upload-once.ts'
+import { verifySource } from './verify-source.ts'
+
+/** Times a refused completion is cured by sending the parts it names. */
+const maxResendRounds = 5
+
+/** Sends what is missing while comparing what is stored, then completes. `first` are the parts prepared for the create call. */
+export async function finishSession(
+  deps: OnceDeps,
+  session: Session,
+  ledger: PartLedger,
+  first: { parts: PreparedPart[]; buffers: BufferPool },
+  signal: AbortSignal,
+): Promise<{ upload: Upload; crc64: bigint }> {
+  const { options, run } = deps
+  const { plan, storedParts } = session
+  const stored = new Set(storedParts.map((part) => part.partNumber))
+  const isSamePlan = first.parts.length > 0 && first.parts[0]?.body.sizeBytes === partSize(plan, 1)
+  const ready = isSamePlan ? grantedOf(first.parts, session.grants, stored) : []
+  const readyNumbers = new Set(ready.map((part) => part.partNumber))
+  for (const part of first.parts) if (!readyNumbers.has(part.partNumber)) part.release()
+
+  const buffers = isSamePlan ? first.buffers : buffersFor(plan, options.parallel)
+  const sender = createSessionSender(deps, session, ledger, buffers, signal)
+  run.checkpointer = sender.checkpointer
+
+  const restoredBytes = storedParts.reduce((sum, part) => sum + part.sizeBytes, 0)
+  if (session.isResumed) run.notify({ type: 'resumed', id: session.upload.id, restoredBytes })
+  run.meter.begin(restoredBytes)
+  run.reports.now()
+  run.setPhase('sending')
+  let isVerified = false
+  await runTogether(signal, [
+    async (together) => {
+      await sender.send(partsOtherThan(plan, stored, readyNumbers), ready, together)
+      if (!isVerified) run.setPhase('verifying')
+    },
+    async (together) => {
+      await verifySource({ ...deps, gate: run.gate, ledger }, storedParts, together)
+      isVerified = true
+    },
+  ])
+  return completeSession(deps, session, ledger, sender, signal)
+}
+
+/** Completes; parts the server finds missing or different are sent again, a few times. */
+async function completeSession(
+  deps: OnceDeps,
+  session: Session,
+  ledger: PartLedger,
+  sender: SessionSender,
+  signal: AbortSignal,
+): Promise<{ upload: Upload; crc64: bigint }> {
+  const { api, options, run, source } = deps
+  const { id } = session.upload
+  for (let round = 0; ; round += 1) {
+    await run.gate.opened(signal)
+    await source.checkUnchanged()
+    // What an earlier run or another device has claimed must not stand against what is stored now.
+    if (session.isResumed || round > 0) await sender.checkpointer.flush()
+    run.setPhase('completing')
+    const crc64 = ledger.wholeCrc64()
+    try {
+      const finishing = { api, clock: deps.clock, completeTimeoutMs: options.completeTimeoutMs }
+      return { upload: await finishUpload(finishing, id, crc64, signal), crc64 }
+    } catch (error) {
+      const refused = refusedParts(error)
+      if (!refused || round >= maxResendRounds) throw error
+      const named = refused.length > 0 ? refused : await partsThatDiffer(api, id, ledger, signal)
+      const numbers = named.filter((number) => isPlannedPart(session.plan, number))
+      if (numbers.length === 0) throw error
+      run.setPhase('sending')
+      run.meter.lost(numbers.reduce((sum, number) => sum + partSize(session.plan, number), 0))
+      await sender.send(numbers, [], signal)
+    }
+  }
+}

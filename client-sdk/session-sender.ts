@@ -1,0 +1,74 @@
+import type { BufferPool } from './buffer-pool.ts'
+import { type Checkpointer, createCheckpointer } from './checkpointer.ts'
+import { createGrantAges } from './grant-age.ts'
+import { createGrantDesk } from './grant-desk.ts'
+import type { Session } from './open-session.ts'
+import type { PartLedger } from './part-ledger.ts'
+import type { GrantedPart } from './prepared-part.ts'
+import { sendParts } from './send-parts.ts'
+import { askFate } from './upload-fate.ts'
+import type { OnceDeps } from './upload-once.ts'
+
+/** Sends parts of one upload: everything that stays the same however often parts are sent. */
+export interface SessionSender {
+  checkpointer: Checkpointer
+  send(numbers: Iterable<number>, ready: GrantedPart[], signal: AbortSignal): Promise<void>
+}
+
+/** A failed checkpoint is not repeated: the next one says the same and more. */
+const noRetry = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
+const checkpointTimeoutMs = 10_000
+
+/** `signal` ends with the run; what is still being asked of the server then is dropped. */
+export function createSessionSender(
+  deps: OnceDeps,
+  session: Session,
+  ledger: PartLedger,
+  buffers: BufferPool,
+  signal: AbortSignal,
+): SessionSender {
+  const { api, options, run } = deps
+  const { id } = session.upload
+  const ages = createGrantAges(deps.serverClock)
+  const desk = createGrantDesk(api, id, signal)
+  const checkpointer = createCheckpointer(
+    (parts) =>
+      api.saveCheckpoint(id, parts, {
+        signal: run.checkpointSignal,
+        timeoutMs: checkpointTimeoutMs,
+        retry: noRetry,
+        onRetry: () => {},
+      }),
+    deps.clock,
+  )
+  const sending = {
+    ...deps,
+    plan: session.plan,
+    ledger,
+    checkpointer,
+    ages,
+    buffers,
+    parallel: options.parallel,
+    retry: options.retry,
+    stallTimeoutMs: options.stallTimeoutMs,
+    gate: run.gate,
+    meter: run.meter,
+    onMoved: run.reports.moved,
+    onRetry: run.notify,
+    onUploadMissing: () => askFate(api, id, signal),
+    grants: {
+      async ask(part: { partNumber: number; md5: string }) {
+        const grant = await desk.ask(part)
+        ages.received(grant)
+        return grant
+      },
+    },
+  }
+  return {
+    checkpointer,
+    async send(numbers, ready, sendSignal) {
+      for (const { grant } of ready) ages.received(grant)
+      await sendParts(sending, numbers, ready, sendSignal)
+    },
+  }
+}
