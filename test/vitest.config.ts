@@ -2,7 +2,7 @@ import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 // One project per folder of this directory. `partway-source` makes `@partway/client` mean the SDK's sources.
-const folders = ['unit', 'local-cloud', 'db', 'http', 'sdk', 'faults']
+const folders = ['unit', 'local-cloud', 'db', 'http', 'sdk', 'faults', 'live']
 
 export default defineConfig({
   ssr: { resolve: { conditions: ['partway-source', ...defaultServerConditions] } },

@@ -1,4 +1,5 @@
 import { matchesWildcards } from './policy-conditions.ts'
+import { seededRandom } from './seeded-random.ts'
 
 /** Which requests a fault is for; what is absent is not looked at. */
 export interface FaultMatch {
@@ -109,15 +110,4 @@ function matches(match: FaultMatch, subject: FaultSubject): boolean {
     (partNumber === undefined || (subject.partNumber !== null && [partNumber].flat().includes(subject.partNumber))) &&
     (uploadId === undefined || uploadId === subject.uploadId)
   )
-}
-
-/** A small generator with one word of state (mulberry32): good enough to scatter faults, and the same on every machine. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../server/local-cloud/seeded-random.ts'
 import type { Child } from '../support/child.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
 import { createWorld, type Service, sha256OfObject, untilQuiet, type World, writeRandomFile } from './world.ts'
@@ -33,22 +34,11 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** Draws from a fixed sequence (mulberry32). */
-function createRandom(from: number): () => number {
-  let state = from >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 const victims = ['client', 'client', 'first server', 'second server', 'both servers', 'cloud', 'everything'] as const
 type Victim = (typeof victims)[number]
 
 describe(`random kills, FAULT_SEED=${seed} FAULT_ROUNDS=${rounds}`, () => {
-  const random = createRandom(seed)
+  const random = seededRandom(seed)
   const kills: Record<string, number> = {}
   const total = { uploads: 0, bytes: 0, sentBytes: 0, kills: 0, runs: 0 }
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,8 @@ import { presignV4 } from '../../server/oss/sign-v4.ts'
 import { type Child, partwayCommand, startChild, waitUntilAnswering } from '../support/child.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { ROOT_KEY, TEST_BUCKET, TEST_REGION } from '../support/local-cloud.ts'
-import { freePort, startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { freePorts } from '../support/partway-process.ts'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 const jwtSecret = 'the-secret-of-the-fault-tests-32-bytes'
 const crashingServer = fileURLToPath(new URL('crashing-server.mjs', import.meta.url))
@@ -56,7 +58,7 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
   const directory = await mkdtemp(join(tmpdir(), 'partway-faults-'))
   const database = await createTestDatabase()
   const db = new pg.Pool({ connectionString: database.databaseUrl, max: 2 })
-  const [ossPort, stsPort] = [await freePort(), await freePort()]
+  const [ossPort = 0, stsPort = 0] = await freePorts(2)
   const services: Service[] = []
   const proxies: TcpProxy[] = []
 
@@ -97,7 +99,7 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
     ossLine,
     token,
     async server(crashPoint) {
-      const port = await freePort()
+      const [port = 0] = await freePorts(1)
       const args = crashPoint ? [crashingServer, crashPoint] : [partwayCommand, 'serve']
       return service(port, `http://127.0.0.1:${port}/healthz`, args, {
         PORT: String(port),
@@ -160,16 +162,10 @@ export async function writeRandomFile(path: string, sizeBytes: number): Promise<
   for (let left = sizeBytes; left > 0; ) {
     const chunk = randomBytes(Math.min(left, 1_048_576))
     hash.update(chunk)
-    if (!out.write(chunk)) await new Promise((resolve) => out.once('drain', resolve))
+    if (!out.write(chunk)) await once(out, 'drain')
     left -= chunk.length
   }
   await finished(out.end())
-  return hash.digest('hex')
-}
-
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk)
   return hash.digest('hex')
 }
 
