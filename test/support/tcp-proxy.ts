@@ -6,6 +6,9 @@ export interface TcpProxy {
   port: number
   /** Bytes that clients have sent on to a living server. */
   sentBytes(): number
+  /** Cuts every connection, and new ones at once, until `restore`. */
+  interrupt(): void
+  restore(): void
   close(): Promise<void>
 }
 
@@ -19,6 +22,7 @@ export async function startTcpProxy(
 ): Promise<TcpProxy> {
   let sentBytes = 0
   let freeAt = 0
+  let isInterrupted = false
   const sockets = new Set<Socket>()
   const keep = (socket: Socket) => {
     sockets.add(socket)
@@ -29,7 +33,7 @@ export async function startTcpProxy(
 
   const server = createServer({ pauseOnConnect: true }, async (client) => {
     keep(client)
-    const upstream = await connectToFirst(ports)
+    const upstream = isInterrupted ? null : await connectToFirst(ports)
     if (!upstream || client.destroyed) {
       client.destroy()
       upstream?.destroy()
@@ -61,6 +65,13 @@ export async function startTcpProxy(
   return {
     port: (server.address() as AddressInfo).port,
     sentBytes: () => sentBytes,
+    interrupt() {
+      isInterrupted = true
+      for (const socket of sockets) socket.destroy()
+    },
+    restore() {
+      isInterrupted = false
+    },
     async close() {
       server.close()
       for (const socket of sockets) socket.destroy()
