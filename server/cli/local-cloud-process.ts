@@ -76,7 +76,7 @@ async function takeOver(env: NodeJS.ProcessEnv): Promise<ChildProcess> {
 function spawnChild(env: NodeJS.ProcessEnv): ChildProcess {
   // The same file that runs now: the build, or in tests the sources.
   const main = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url)
-  return fork(fileURLToPath(main), ['local-cloud'], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  return fork(fileURLToPath(main), ['local-cloud', '--child'], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
 function untilReady(child: ChildProcess): Promise<void> {

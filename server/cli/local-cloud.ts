@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { loadConfig } from '../config.ts'
 import { startLocalCloud } from '../local-cloud/local-cloud.ts'
 import { createLogger } from '../log.ts'
@@ -13,7 +13,11 @@ const CLOSE_TIMEOUT_MS = 1_000
 export const localCloudCommand = new Command('local-cloud')
   .description('run the stand-in for OSS and STS by itself; "serve" runs one as a child process')
   .option('--control-port <port>', 'open the control port for faults and counters; it asks for no key')
-  .action(async (options: { controlPort?: string }) => {
+  .addOption(new Option('--child', 'end when the IPC channel to the parent closes').hideHelp())
+  .action(async (options: { controlPort?: string; child?: boolean }) => {
+    let close = async () => {}
+    if (options.child) endWithParent(() => close())
+    else endOnSignal(() => close())
     const config = loadConfig()
     const log = createLogger({ level: config.logLevel }).child({ process: 'local-cloud' })
     const controlPort = options.controlPort === undefined ? undefined : Number(options.controlPort)
@@ -29,39 +33,40 @@ export const localCloudCommand = new Command('local-cloud')
         ...(controlPort === undefined ? {} : { controlPort }),
         log: (message, fields) => log.info(fields, message),
       })
-      endWithParent(() => cloud.close())
+      close = cloud.close
       tellParent({ ready: true })
-      if (!process.channel) {
+      if (!options.child) {
         const { ossUrl, stsUrl, controlUrl } = cloud
         console.log(`OSS ${ossUrl}\nSTS ${stsUrl}${controlUrl ? `\nControl ${controlUrl}` : ''}`)
       }
     } catch (error) {
       const message = explainStartFailure(error, config)
-      if (!process.connected) throw new CommandFailure(exitCode.failed, message, error)
+      if (!options.child) throw new CommandFailure(exitCode.failed, message, error)
       // The parent tries again, and says it once if that does not help either.
       tellParent({ failed: message })
       process.exitCode = exitCode.failed
-      process.disconnect()
+      if (process.connected) process.disconnect()
     }
   })
 
 /**
- * Ends this process in order: when the parent's IPC channel closes, which it does even when the parent is killed, or without a parent on a
- * signal. A child ignores signals: Ctrl-C reaches the whole process group, and the parent still needs the cloud to finish its requests.
+ * Ends this process when the parent's IPC channel closes, which it does even when the parent is killed, and even before this process has
+ * come so far as to notice. Signals are ignored: Ctrl-C reaches the whole process group, and the parent still needs the cloud to finish
+ * its requests.
  */
 function endWithParent(close: () => Promise<void>): void {
-  const end = () => {
-    setTimeout(() => process.exit(0), CLOSE_TIMEOUT_MS).unref()
-    void close().finally(() => process.exit(0))
-  }
-  if (process.channel) {
-    process.once('disconnect', end)
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-    // The parent may have gone while the cloud was starting.
-    if (!process.connected) end()
-  } else {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
-  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+  process.once('disconnect', () => end(close))
+  if (!process.connected) end(close)
+}
+
+function endOnSignal(close: () => Promise<void>): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(close))
+}
+
+function end(close: () => Promise<void>): void {
+  setTimeout(() => process.exit(exitCode.ok), CLOSE_TIMEOUT_MS).unref()
+  void close().finally(() => process.exit())
 }
 
 function tellParent(news: LocalCloudNews): void {

@@ -14,11 +14,13 @@ export interface PartwayProcess {
   ended: Promise<number | NodeJS.Signals>
 }
 
-/** Runs `partway <args>` from the sources, so that no stale build is tested. Inherits nothing but PATH from the environment. */
+/** Runs `partway <args>` from the sources, so that no stale build is tested. Inherits nothing but PATH from the environment.
+ *  `withChannel` connects it to this process by IPC, as a child of the server is. */
 export function runPartway(
   args: readonly string[],
   env: Record<string, string>,
   nodeArgs: readonly string[] = [],
+  withChannel = false,
 ): PartwayProcess {
   const child = spawn(
     process.execPath,
@@ -31,7 +33,11 @@ export function runPartway(
       'server/cli/main.ts',
       ...args,
     ],
-    { cwd: root, env: { PATH: process.env.PATH ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: root,
+      env: { PATH: process.env.PATH ?? '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe', ...(withChannel ? (['ipc'] as const) : [])],
+    },
   )
   let stdout = ''
   let stderr = ''
@@ -42,7 +48,8 @@ export function runPartway(
     stderr += chunk
   })
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
-    child.once('close', (code, signal) => resolve(code ?? signal ?? 1))
+    // 'close' also waits for what was printed, but never comes when this side has disconnected the channel.
+    child.once(withChannel ? 'exit' : 'close', (code, signal) => resolve(code ?? signal ?? 1))
   })
   return { child, stdout: () => stdout, stderr: () => stderr, ended }
 }
