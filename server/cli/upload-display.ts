@@ -97,7 +97,7 @@ export function createUploadDisplay(options: {
 
 function createBar(stream: NodeJS.WriteStream): SingleBar {
   return new SingleBar(
-    { format: '{name} {bar} {words}', stream, clearOnComplete: false, hideCursor: false, gracefulExit: false, fps: 10 },
+    { format: '{name} {bar} {words}', stream, clearOnComplete: true, hideCursor: false, gracefulExit: false, fps: 10 },
     Presets.shades_classic,
   )
 }
