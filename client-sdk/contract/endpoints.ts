@@ -26,7 +26,8 @@ export interface Endpoint {
   problems: readonly ProblemCode[]
 }
 
-/** Problems that every operation with a token can answer. */
+/** Problems that every operation with a token can answer. `credentials-unavailable`: also when the keys that verify tokens (JWKS) cannot
+ *  be had; a 401 would make clients drop good tokens. */
 export const commonProblems = [
   'invalid-request',
   'unauthenticated',
@@ -34,6 +35,7 @@ export const commonProblems = [
   'rate-limited',
   'internal',
   'database-unavailable',
+  'credentials-unavailable',
 ] as const satisfies readonly ProblemCode[]
 
 /** Problems of paths and methods no operation has. */
@@ -99,7 +101,6 @@ export const endpoints = {
       'tenant-suspended',
       'quota-exceeded',
       'storage-unavailable',
-      'credentials-unavailable',
     ],
   },
   listUploads: {
@@ -129,7 +130,7 @@ export const endpoints = {
         .meta({ description: 'With `true`, the stored parts are read from OSS first.' }),
     }),
     replies: { 200: oneUpload },
-    problems: ['upload-not-found', 'storage-unavailable', 'credentials-unavailable'],
+    problems: ['upload-not-found', 'storage-unavailable'],
   },
   listParts: {
     method: 'GET',
@@ -142,14 +143,7 @@ export const endpoints = {
       limit: whole(1, 1000).optional().meta({ description: 'Parts per page, by default 1,000.' }),
     }),
     replies: { 200: z.object({ parts: z.array(StoredPart), nextAfter: z.int().nullable() }) },
-    problems: [
-      'upload-not-found',
-      'upload-state-conflict',
-      'upload-gone',
-      'upload-expired',
-      'storage-unavailable',
-      'credentials-unavailable',
-    ],
+    problems: ['upload-not-found', 'upload-state-conflict', 'upload-gone', 'upload-expired', 'storage-unavailable'],
   },
   grantParts: {
     method: 'POST',
@@ -166,7 +160,6 @@ export const endpoints = {
       'upload-gone',
       'upload-expired',
       'tenant-suspended',
-      'credentials-unavailable',
     ],
   },
   saveCheckpoint: {
@@ -200,7 +193,6 @@ export const endpoints = {
       'upload-gone',
       'upload-expired',
       'storage-unavailable',
-      'credentials-unavailable',
     ],
   },
   abortUpload: {

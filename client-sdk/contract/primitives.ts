@@ -38,7 +38,8 @@ export const Instant = z.iso
 
 export const Crc64 = z
   .string()
-  .regex(/^(0|[1-9][0-9]{0,19})$/, 'must be an unsigned decimal')
+  // Aborts: the next check reads the text as a number, and zod would run it all the same.
+  .regex(/^(0|[1-9][0-9]{0,19})$/, { error: 'must be an unsigned decimal', abort: true })
   .refine((value) => BigInt(value) < 1n << 64n, 'must be below 2^64')
   .meta({ id: 'Crc64', description: 'CRC-64/XZ as an unsigned decimal string, as in `x-oss-hash-crc64ecma`.' })
 

@@ -1,6 +1,7 @@
 import { type Upload, uploadStates } from '@partway/client/contract'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { call } from './call.ts'
+import { bytesInWords } from './upload-words.ts'
 
 interface ListOptions {
   state?: string
@@ -37,7 +38,7 @@ function asTable(uploads: readonly Upload[]): string {
   const rows = uploads.map(({ id, state, storedBytes, sizeBytes, lastActivityAt, fileName }) => [
     id,
     state,
-    `${percent(state, storedBytes, sizeBytes)} of ${inWords(sizeBytes)}`,
+    `${percent(state, storedBytes, sizeBytes)} of ${bytesInWords(sizeBytes)}`,
     lastActivityAt.slice(0, 19).replace('T', ' '),
     fileName,
   ])
@@ -56,13 +57,6 @@ function asTable(uploads: readonly Upload[]): string {
 function percent(state: Upload['state'], storedBytes: number, sizeBytes: number): string {
   if (state === 'completed' || sizeBytes === 0) return state === 'completed' ? '100 %' : '0 %'
   return `${Math.floor((storedBytes / sizeBytes) * 100)} %`
-}
-
-/** 734003200 → "700.0 MiB". */
-function inWords(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
-  return `${power === 0 ? bytes : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`
 }
 
 function parseCount(text: string): number {

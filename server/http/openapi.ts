@@ -73,11 +73,9 @@ export function createOpenApi(options: { version: string; serverUrl: string }): 
   }
 }
 
-/** The problems `endpoint` can answer: its own, and for those with a token the common ones and an outage of the keys that verify tokens. */
+/** The problems `endpoint` can answer: its own, and for those with a token the common ones. */
 export function problemsOf(endpoint: Endpoint): ProblemCode[] {
-  const common: readonly ProblemCode[] = endpoint.scope
-    ? [...commonProblems, 'credentials-unavailable']
-    : ['invalid-request', 'internal']
+  const common: readonly ProblemCode[] = endpoint.scope ? commonProblems : ['invalid-request', 'internal']
   return [...new Set([...common, ...endpoint.problems])]
 }
 
