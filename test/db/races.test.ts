@@ -114,13 +114,13 @@ describe('taking due rows', () => {
     const ids: string[] = []
     for (let index = 0; index < 40; index++) ids.push((await createFor(api, someBytes(1))).id)
     await sql().$executeRaw`
-      UPDATE uploads SET state = 'aborting', abort_reason = 'user', due_at = now() WHERE id = ANY (${ids})`
+      UPDATE uploads SET state = 'aborting', abort_reason = 'user', due_at = now() - interval '1 second' WHERE id = ANY (${ids})`
     const taken = await Promise.all(
       Array.from({ length: 8 }, (_, index) => claimDueUploads((index % 2 ? app : second).deps.db.prisma, 10, 30)),
     )
     const takenIds = taken.flat().map((row) => row.id)
     expect(takenIds.length).toBe(new Set(takenIds).size)
-    await sql().$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ANY (${ids})`
+    await sql().$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ANY (${ids})`
     await Promise.all([recoverUploads(app.deps), recoverUploads(second.deps)])
     expect(await sql().upload.count({ where: { id: { in: ids }, state: 'aborted' } })).toBe(40)
   })

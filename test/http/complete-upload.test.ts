@@ -135,7 +135,7 @@ describe('completing when the reply of OSS is lost', () => {
     app.cloud.faults.clear()
     expect((await completeWithin(500, upload)).status).toBe(202)
     await app.deps.db.prisma.$executeRaw`
-      UPDATE uploads SET complete_sent_at = now() - interval '301 seconds', due_at = now() WHERE id = ${upload.id}`
+      UPDATE uploads SET complete_sent_at = now() - interval '301 seconds', due_at = now() - interval '1 second' WHERE id = ${upload.id}`
     const gone = await api('completeUpload', { id: upload.id, body: {} })
     expect([gone.status, gone.body.code]).toEqual([410, 'upload-gone'])
     expect(await rowOf(upload)).toMatchObject({ state: 'aborted', abortReason: 'upload-gone' })
@@ -227,7 +227,7 @@ describe('an object that is not what was agreed', () => {
     })
     await api('completeUpload', { id: upload.id, body: {} })
     await app.deps.db.prisma.$executeRaw`
-      UPDATE uploads SET expected_crc64 = '1', due_at = now() WHERE id = ${upload.id}`
+      UPDATE uploads SET expected_crc64 = '1', due_at = now() - interval '1 second' WHERE id = ${upload.id}`
     app.cloud.faults.clear()
     const reply = await api('completeUpload', { id: upload.id, body: {} })
     expect([reply.status, reply.body.code]).toEqual([410, 'upload-gone'])
@@ -283,7 +283,8 @@ describe('aborting', () => {
     const reply = await api('abortUpload', { id: upload.id })
     expect([reply.status, reply.body.upload.state]).toEqual([200, 'aborting'])
     app.cloud.faults.clear()
-    await app.deps.db.prisma.$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${upload.id}`
+    await app.deps.db.prisma
+      .$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ${upload.id}`
     await recoverUploads(app.deps)
     expect((await rowOf(upload)).state).toBe('aborted')
     expect(await app.deps.objects.findUploads(upload.key)).toEqual([])
@@ -297,7 +298,8 @@ describe('aborting', () => {
     )
     expect(status).toBe(200)
     expect(await app.deps.objects.findUploads(upload.key)).not.toEqual([])
-    await app.deps.db.prisma.$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${upload.id}`
+    await app.deps.db.prisma
+      .$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ${upload.id}`
     await recoverUploads(app.deps)
     expect(await app.deps.objects.findUploads(upload.key)).toEqual([])
   })
