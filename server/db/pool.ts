@@ -15,7 +15,7 @@ export type PoolOptions = {
 }
 
 /** A pool whose every operation ends in bounded time, whatever the server does: 5 s to get a connection, 12 s for a
- *  statement. A connection that breaks while idle is logged and replaced. */
+ *  statement. A connection that breaks is replaced; the loss is logged, unless a statement fails of it. */
 export function createPool({ connectionString, maxConnections, log }: PoolOptions) {
   const pool = new pg.Pool({
     connectionString,
@@ -29,10 +29,13 @@ export function createPool({ connectionString, maxConnections, log }: PoolOption
   pool.on('connect', (client) => {
     clients.add(client)
     giveUpWhenHung(client)
+    // The pool listens while a client is idle and its user while it is in use. Nobody does between the two, and an
+    // error that no one listens to ends this process.
+    client.on('error', (error) => log.warn({ err: error }, 'lost a database connection'))
   })
   pool.on('remove', (client) => clients.delete(client))
-  // Without a listener the end of an idle connection would end this process.
-  pool.on('error', (error) => log.warn({ err: error }, 'lost an idle database connection'))
+  // The pool passes on what idle clients report: an error as well that must not go unheard, but logged it is by now.
+  pool.on('error', () => {})
 
   /** Lets running statements end for 3 s, then cuts their connections. Later statements fail. */
   async function close() {

@@ -1,10 +1,11 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createDatabase, type Database, isDatabaseUnavailable } from '../../server/db/client.ts'
+import { createDatabase, type Database, isDatabaseUnavailable, type Queries } from '../../server/db/client.ts'
 import { migrate } from '../../server/db/migrate.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/local-cloud/embedded-postgres.ts'
 import { findPostmaster } from '../../server/local-cloud/postmaster.ts'
@@ -109,6 +110,40 @@ describe('a database that goes away', () => {
     await cut()
     await expect.poll(judgeAgain).toEqual(all('fine'))
     expect(verdicts.filter((verdict) => verdict !== 'fine' && verdict !== 'unavailable')).toEqual([])
+  })
+
+  test('connections that are cut at any moment of mixed work end no process and leave a working pool', async () => {
+    const uncaught: unknown[] = []
+    const note = (error: unknown) => void uncaught.push(error)
+    process.on('uncaughtExceptionMonitor', note)
+    const busy = open({ maxConnections: 10 })
+    const admin = new pg.Client({ connectionString: server.databaseUrl, application_name: 'administrator' })
+    await admin.connect()
+    const verdicts = new Map<unknown, number>()
+    let isOver = false
+    const work = async (ask: () => Promise<unknown>) => {
+      while (!isOver) {
+        const verdict = await judge(ask())
+        verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1)
+      }
+    }
+    const twice = (sql: Queries) => sql.$queryRaw`select 1`.then(() => sql.$queryRaw`select 2`)
+    const working = Array.from({ length: 20 }, (_, index) =>
+      work(index % 2 ? () => busy.prisma.$queryRaw`select 1` : () => busy.transaction(twice)),
+    )
+    for (let cuts = 0; cuts < 40; cuts++) {
+      await delay(60)
+      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'partway'`)
+    }
+    isOver = true
+    await Promise.all(working)
+    process.off('uncaughtExceptionMonitor', note)
+    await admin.end()
+    expect(uncaught).toEqual([])
+    expect([...verdicts.keys()].sort()).toEqual(['fine', 'unavailable'])
+    await expect.poll(() => judgeAll(busy)).toEqual(all('fine'))
+    expect(busy.poolSize().waiting).toBe(0)
+    await busy.close()
   })
 
   test('a server without a free connection is unavailable until there is one', async () => {
