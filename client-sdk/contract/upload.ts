@@ -10,6 +10,8 @@ export const AbortReason = z.enum(abortReasons).meta({ id: 'AbortReason' })
 export type AbortReason = z.infer<typeof AbortReason>
 
 const maxMetadataBytes = 7 * 1024
+// Each name travels as a header with this before it, and it counts towards OSS's own limit.
+const metadataPrefix = 'x-oss-meta-'
 
 export const Metadata = z
   .record(
@@ -23,10 +25,16 @@ export const Metadata = z
   )
   .refine(
     (metadata) =>
-      Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= maxMetadataBytes,
+      Object.entries(metadata).reduce(
+        (sum, [name, value]) => sum + metadataPrefix.length + name.length + value.length,
+        0,
+      ) <= maxMetadataBytes,
     `must be at most ${maxMetadataBytes} bytes together`,
   )
-  .meta({ id: 'Metadata', description: 'Kept with the object as x-oss-meta-*; at most 7 KB together.' })
+  .meta({
+    id: 'Metadata',
+    description: 'Kept with the object as x-oss-meta-*; at most 7 KB together, each name with that prefix.',
+  })
 
 export const FileName = text(1024)
   .min(1)
@@ -62,7 +70,10 @@ export const Upload = z
     bucket: z.string(),
     region: z.string(),
     key: z.string().meta({ description: 'The object’s key in the bucket.' }),
-    uploadId: z.string().nullable().meta({ description: 'The multipart upload’s id at OSS; null while `pending`.' }),
+    uploadId: z
+      .string()
+      .nullable()
+      .meta({ description: 'The multipart upload’s id at OSS; null while `pending`, and for an empty file.' }),
     fingerprint: z.string().nullable(),
     storedPartRanges: z
       .array(z.tuple([PartNumber, PartNumber]))

@@ -1,5 +1,5 @@
 import type { UploadPart } from '../../prisma/generated/client.ts'
-import type { Queries } from './client.ts'
+import type { Database, Queries } from './client.ts'
 import { type RawUpload, toUploadRow, type UploadRow, uploadColumns } from './upload-row.ts'
 
 /* Every statement on `upload_parts`: what the client says is stored, or what ListParts last said. */
@@ -33,33 +33,44 @@ export async function saveClaims(
       RETURNING size_bytes, (xmax = 0) AS fresh
     )
     UPDATE uploads SET last_activity_at = now(),
-      stored_bytes = stored_bytes + coalesce((SELECT sum(size_bytes) FROM saved WHERE fresh), 0)::bigint
+      stored_bytes = least(uploads.size_bytes, stored_bytes + coalesce((SELECT sum(size_bytes) FROM saved WHERE fresh), 0))::bigint
     FROM target WHERE uploads.id = target.id RETURNING ${uploadColumns}`
   return row ? toUploadRow(row) : null
 }
 
-/** Makes the rows say exactly what OSS holds. More bytes than before count as activity. Null unless the upload is `uploading`. */
-export async function replaceParts(
-  sql: Queries,
+/**
+ * Makes the rows say exactly what OSS holds, but for the parts in `except`, whose claims are left as they are. More bytes than before
+ * count as activity. Null unless the upload is `uploading`.
+ */
+export function replaceParts(
+  db: Pick<Database, 'transaction'>,
   uploadId: string,
   listed: readonly PartValue[],
+  except: readonly number[] = [],
 ): Promise<UploadRow | null> {
-  const [numbers, sizes, etags, crcs] = columnsOf(listed)
-  const storedBytes = listed.reduce((sum, part) => sum + part.sizeBytes, 0)
-  const [row] = await sql.$queryRaw<RawUpload[]>`
-    WITH target AS (SELECT id FROM uploads WHERE id = ${uploadId} AND state = 'uploading' FOR UPDATE),
-    gone AS (DELETE FROM upload_parts USING target WHERE upload_id = target.id AND part_number <> ALL (${numbers}::int[])),
-    saved AS (
+  const [numbers, sizes, etags, crcs] = columnsOf(listed.filter((part) => !except.includes(part.partNumber)))
+  return db.transaction(async (sql) => {
+    // The lock comes first: the statements after it then see every claim that was saved before.
+    const locked = await sql.$queryRaw<{ id: string }[]>`
+      SELECT id FROM uploads WHERE id = ${uploadId} AND state = 'uploading' FOR UPDATE`
+    if (locked.length === 0) return null
+    await sql.$executeRaw`
+      DELETE FROM upload_parts WHERE upload_id = ${uploadId}
+        AND part_number <> ALL (${numbers}::int[]) AND part_number <> ALL (${[...except]}::int[])`
+    await sql.$executeRaw`
       INSERT INTO upload_parts (upload_id, part_number, size_bytes, etag, crc64)
-      SELECT target.id, part.* FROM target,
-        unnest(${numbers}::int[], ${sizes}::bigint[], ${etags}::text[], ${crcs}::text[]) AS part
+      SELECT ${uploadId}, part.* FROM unnest(${numbers}::int[], ${sizes}::bigint[], ${etags}::text[], ${crcs}::text[]) AS part
       ON CONFLICT (upload_id, part_number)
-        DO UPDATE SET size_bytes = excluded.size_bytes, etag = excluded.etag, crc64 = excluded.crc64, refused = NULL
-    )
-    UPDATE uploads SET stored_bytes = ${storedBytes}::bigint,
-      last_activity_at = CASE WHEN stored_bytes < ${storedBytes}::bigint THEN now() ELSE last_activity_at END
-    FROM target WHERE uploads.id = target.id RETURNING ${uploadColumns}`
-  return row ? toUploadRow(row) : null
+        DO UPDATE SET size_bytes = excluded.size_bytes, etag = excluded.etag, crc64 = excluded.crc64, refused = NULL`
+    const [row] = await sql.$queryRaw<RawUpload[]>`
+      WITH stored AS (
+        SELECT coalesce(sum(size_bytes), 0)::bigint AS bytes FROM upload_parts WHERE upload_id = ${uploadId}
+      )
+      UPDATE uploads SET stored_bytes = stored.bytes,
+        last_activity_at = CASE WHEN stored_bytes < stored.bytes THEN now() ELSE last_activity_at END
+      FROM stored WHERE id = ${uploadId} RETURNING ${uploadColumns}`
+    return row ? toUploadRow(row) : null
+  })
 }
 
 function columnsOf(parts: readonly PartValue[]): [number[], number[], (string | null)[], (string | null)[]] {

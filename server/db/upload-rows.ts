@@ -27,11 +27,22 @@ export interface NewUpload
     | 'bucket'
     | 'region'
     | 'key'
-    | 'idempotencyKey'
-    | 'idempotencyHash'
   > {}
 
 const seconds = (count: number) => Prisma.sql`make_interval(secs => ${count}::double precision)`
+
+/** A row as its driver was given it. */
+export type HeldRow = Pick<UploadRow, 'id' | 'lease'>
+
+const isHeld = ({ id, lease }: HeldRow) => Prisma.sql`id = ${id} AND lease = ${lease}`
+
+/** For entering a state that somebody must drive on. */
+const freshLease = (leaseSeconds: number) =>
+  Prisma.sql`due_at = now() + ${seconds(leaseSeconds)}, lease = lease + 1, attempts = 0`
+
+/** For taking a row over within its state. */
+const nextLease = (leaseSeconds: number) =>
+  Prisma.sql`due_at = now() + ${seconds(leaseSeconds)}, lease = lease + 1, attempts = attempts + 1`
 
 async function one(rows: Promise<RawUpload[]>): Promise<UploadRow | null> {
   const [row] = await rows
@@ -48,12 +59,11 @@ export async function insertUpload(sql: Queries, upload: NewUpload, leaseSeconds
   const isEmpty = upload.sizeBytes === 0
   const row = await one(sql.$queryRaw<RawUpload[]>`
     INSERT INTO uploads (id, tenant, subject, state, due_at, file_name, content_type, metadata, fingerprint, size_bytes,
-      part_size_bytes, bucket, region, key, idempotency_key, idempotency_hash)
+      part_size_bytes, bucket, region, key)
     VALUES (${upload.id}, ${upload.tenant}, ${upload.subject}, ${isEmpty ? 'uploading' : 'pending'},
       ${isEmpty ? Prisma.sql`NULL` : Prisma.sql`now() + ${seconds(leaseSeconds)}`},
       ${upload.fileName}, ${upload.contentType}, ${JSON.stringify(upload.metadata)}::jsonb, ${upload.fingerprint},
-      ${upload.sizeBytes}::bigint, ${upload.partSizeBytes}::bigint, ${upload.bucket}, ${upload.region}, ${upload.key},
-      ${upload.idempotencyKey}, ${upload.idempotencyHash})
+      ${upload.sizeBytes}::bigint, ${upload.partSizeBytes}::bigint, ${upload.bucket}, ${upload.region}, ${upload.key})
     RETURNING ${uploadColumns}`)
   if (!row) throw new Error('an insert returned no row')
   return row
@@ -69,35 +79,22 @@ function within(reach: RowReach | undefined): Prisma.Sql {
   return reach.subject === null ? tenant : Prisma.sql`${tenant} AND subject = ${reach.subject}`
 }
 
-/** The newest upload of this owner and file that can still be finished. */
-export function findOpenUpload(
+/** Takes up the newest upload of this owner and file that can still be finished: that counts as activity, so the sweep leaves it alone. */
+export function takeUpOpenUpload(
   sql: Queries,
   owner: { tenant: string; subject: string },
-  file: { fingerprint: string; sizeBytes: number },
+  file: { fingerprint: string; sizeBytes: number; bucket: string },
   ttlSeconds: number,
 ): Promise<UploadRow | null> {
+  const open = Prisma.sql`state IN ('pending', 'uploading', 'completing') AND created_at > now() - ${seconds(ttlSeconds)}`
   return one(sql.$queryRaw<RawUpload[]>`
-    SELECT ${uploadColumns} FROM uploads
-    WHERE tenant = ${owner.tenant} AND subject = ${owner.subject}
-      AND fingerprint = ${file.fingerprint} AND size_bytes = ${file.sizeBytes}::bigint
-      AND state IN ('pending', 'uploading', 'completing') AND created_at > now() - ${seconds(ttlSeconds)}
-    ORDER BY created_at DESC, id DESC LIMIT 1`)
-}
-
-/** The upload created with this key less than `validSeconds` ago. An older one gives the key up. */
-export async function findByIdempotencyKey(
-  sql: Queries,
-  owner: { tenant: string; subject: string },
-  key: string,
-  validSeconds: number,
-): Promise<UploadRow | null> {
-  await sql.$executeRaw`
-    UPDATE uploads SET idempotency_key = NULL, idempotency_hash = NULL
-    WHERE tenant = ${owner.tenant} AND subject = ${owner.subject} AND idempotency_key = ${key}
-      AND created_at <= now() - ${seconds(validSeconds)}`
-  return one(sql.$queryRaw<RawUpload[]>`
-    SELECT ${uploadColumns} FROM uploads
-    WHERE tenant = ${owner.tenant} AND subject = ${owner.subject} AND idempotency_key = ${key}`)
+    UPDATE uploads SET last_activity_at = now()
+    WHERE ${open} AND id = (
+      SELECT id FROM uploads
+      WHERE tenant = ${owner.tenant} AND subject = ${owner.subject} AND bucket = ${file.bucket}
+        AND fingerprint = ${file.fingerprint} AND size_bytes = ${file.sizeBytes}::bigint AND ${open}
+      ORDER BY created_at DESC, id DESC LIMIT 1)
+    RETURNING ${uploadColumns}`)
 }
 
 /** Newest first, beginning after `after`. */
@@ -137,53 +134,71 @@ export function extendGrants(sql: Queries, id: string, ttlSeconds: number): Prom
     WHERE id = ${id} AND state = 'uploading' RETURNING ${uploadColumns}`)
 }
 
-/** uploading → completing, under a lease: one caller wins. */
-export function beginCompleting(sql: Queries, id: string, leaseSeconds: number): Promise<UploadRow | null> {
+/** uploading → completing, under a lease: one caller wins. `claimedCrc64` is kept with the intent, so that whoever finishes it checks it. */
+export function beginCompleting(
+  sql: Queries,
+  id: string,
+  claimedCrc64: string | null,
+  leaseSeconds: number,
+): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'completing', due_at = now() + ${seconds(leaseSeconds)}, attempts = 0,
-      last_activity_at = now(), complete_sent_at = NULL, expected_crc64 = NULL
+    UPDATE uploads SET state = 'completing', ${freshLease(leaseSeconds)}, last_activity_at = now(),
+      claimed_crc64 = ${claimedCrc64}, expected_crc64 = NULL, complete_sent_at = NULL
     WHERE id = ${id} AND state = 'uploading' RETURNING ${uploadColumns}`)
 }
 
 /** completing → uploading: nothing was committed, and the client has parts to send. */
-export function returnToUploading(sql: Queries, id: string): Promise<UploadRow | null> {
+export function returnToUploading(sql: Queries, held: HeldRow): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'uploading', due_at = NULL, attempts = 0, complete_sent_at = NULL, expected_crc64 = NULL
-    WHERE id = ${id} AND state = 'completing' RETURNING ${uploadColumns}`)
+    UPDATE uploads SET state = 'uploading', due_at = NULL, attempts = 0,
+      complete_sent_at = NULL, claimed_crc64 = NULL, expected_crc64 = NULL
+    WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
 
-/** Writes down, right before Complete is sent, that it is and what the object must turn out to be. Null when the row has left
- *  `completing`. */
-export function recordCompleteSent(sql: Queries, id: string, expectedCrc64: string | null): Promise<UploadRow | null> {
+/** Writes down, right before Complete is sent, that it is and what the object must turn out to be. Null when somebody else holds the
+ *  row by now: then it is theirs to send. */
+export function recordCompleteSent(
+  sql: Queries,
+  held: HeldRow,
+  expectedCrc64: string | null,
+): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
     UPDATE uploads SET complete_sent_at = coalesce(complete_sent_at, now()), expected_crc64 = ${expectedCrc64}
-    WHERE id = ${id} AND state = 'completing' RETURNING ${uploadColumns}`)
+    WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
 
-/** completing → completed. The upload's part rows go with it. */
+/** completing → completed. Asks for no lease: that the object is there, and right, is true whoever saw it. */
 export function markCompleted(
   sql: Queries,
   id: string,
   object: { etag: string; crc64: string | null },
 ): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    WITH parts AS (DELETE FROM upload_parts WHERE upload_id = ${id})
-    UPDATE uploads SET state = 'completed', due_at = NULL, attempts = 0, completed_at = now(), last_activity_at = now(),
-      etag = ${object.etag}, crc64 = ${object.crc64}, stored_bytes = size_bytes
-    WHERE id = ${id} AND state = 'completing' RETURNING ${uploadColumns}`)
+    WITH moved AS (
+      UPDATE uploads SET state = 'completed', due_at = NULL, attempts = 0, completed_at = now(), last_activity_at = now(),
+        etag = ${object.etag}, crc64 = ${object.crc64}, stored_bytes = size_bytes
+      WHERE id = ${id} AND state = 'completing' RETURNING ${uploadColumns}
+    ), parts AS (DELETE FROM upload_parts USING moved WHERE upload_id = moved.id)
+    SELECT * FROM moved`)
 }
 
-/** One of `from` → aborting, under a lease. */
-export function beginAborting(
+/** pending or uploading → aborting because a caller asked, under a lease. */
+export function beginUserAbort(sql: Queries, id: string, leaseSeconds: number): Promise<UploadRow | null> {
+  return one(sql.$queryRaw<RawUpload[]>`
+    UPDATE uploads SET state = 'aborting', ${freshLease(leaseSeconds)}, abort_reason = 'user'
+    WHERE id = ${id} AND state IN ('pending', 'uploading') RETURNING ${uploadColumns}`)
+}
+
+/** completing → aborting because there will be no object, under a new lease. */
+export function beginGivingUp(
   sql: Queries,
-  id: string,
-  from: readonly UploadState[],
+  held: HeldRow,
   reason: AbortReason,
   leaseSeconds: number,
 ): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'aborting', due_at = now() + ${seconds(leaseSeconds)}, attempts = 0, abort_reason = ${reason}
-    WHERE id = ${id} AND state IN (${Prisma.join(from)}) RETURNING ${uploadColumns}`)
+    UPDATE uploads SET state = 'aborting', ${freshLease(leaseSeconds)}, abort_reason = ${reason}
+    WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
 
 /** uploading → aborting for having expired. The row lock decides the race with a grant: none may be alive. */
@@ -194,18 +209,21 @@ export function beginExpiring(
   leaseSeconds: number,
 ): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'aborting', due_at = now() + ${seconds(leaseSeconds)}, attempts = 0, abort_reason = 'expired'
+    UPDATE uploads SET state = 'aborting', ${freshLease(leaseSeconds)}, abort_reason = 'expired'
     WHERE id = ${id} AND ${isExpired(life)} RETURNING ${uploadColumns}`)
 }
 
-/** Uploads whose life is over, longest idle first. */
+/** Uploads in `bucket` whose life is over, longest idle first, without those in `except`. */
 export async function findExpired(
   sql: Queries,
+  bucket: string,
   life: { ttlSeconds: number; staleAfterSeconds: number },
-  limit: number,
+  page: { limit: number; except: readonly string[] },
 ): Promise<UploadRow[]> {
   const rows = await sql.$queryRaw<RawUpload[]>`
-    SELECT ${uploadColumns} FROM uploads WHERE ${isExpired(life)} ORDER BY last_activity_at LIMIT ${limit}`
+    SELECT ${uploadColumns} FROM uploads
+    WHERE ${isExpired(life)} AND bucket = ${bucket} AND id <> ALL (${[...page.except]}::text[])
+    ORDER BY last_activity_at LIMIT ${page.limit}`
   return rows.map(toUploadRow)
 }
 
@@ -218,10 +236,12 @@ function isExpired(life: { ttlSeconds: number; staleAfterSeconds: number }): Pri
  *  flight may still land. The upload's part rows go with it. */
 export function markAborted(sql: Queries, id: string, lookAgainSeconds: number): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    WITH parts AS (DELETE FROM upload_parts WHERE upload_id = ${id})
-    UPDATE uploads SET state = 'aborted', attempts = 0, stored_bytes = 0,
-      due_at = greatest(grants_alive_until, now()) + ${seconds(lookAgainSeconds)}
-    WHERE id = ${id} AND state = 'aborting' RETURNING ${uploadColumns}`)
+    WITH moved AS (
+      UPDATE uploads SET state = 'aborted', attempts = 0, stored_bytes = 0,
+        due_at = greatest(grants_alive_until, now()) + ${seconds(lookAgainSeconds)}
+      WHERE id = ${id} AND state = 'aborting' RETURNING ${uploadColumns}
+    ), parts AS (DELETE FROM upload_parts USING moved WHERE upload_id = moved.id)
+    SELECT * FROM moved`)
 }
 
 /** Nothing more is due on an aborted row. */
@@ -229,24 +249,25 @@ export async function closeAborted(sql: Queries, id: string): Promise<void> {
   await sql.$executeRaw`UPDATE uploads SET due_at = NULL WHERE id = ${id} AND state = 'aborted'`
 }
 
-/** Takes up to `limit` rows whose lease has run out, for `leaseSeconds`. Instances never take the same row. */
-export async function claimDueUploads(sql: Queries, limit: number, leaseSeconds: number): Promise<UploadRow[]> {
-  const rows = await sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET due_at = now() + ${seconds(leaseSeconds)}, attempts = attempts + 1
-    WHERE id IN (SELECT id FROM uploads WHERE due_at <= now() ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-    RETURNING ${uploadColumns}`
-  return rows.map(toUploadRow)
+/** Takes a row of `bucket` whose lease has run out, the longest overdue, for `leaseSeconds`. Instances never take the same one. */
+export function claimDueUpload(sql: Queries, bucket: string, leaseSeconds: number): Promise<UploadRow | null> {
+  return one(sql.$queryRaw<RawUpload[]>`
+    UPDATE uploads SET ${nextLease(leaseSeconds)}
+    WHERE id = (
+      SELECT id FROM uploads WHERE due_at <= now() AND bucket = ${bucket}
+      ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING ${uploadColumns}`)
 }
 
 /** Takes one row if its lease has run out. */
 export function claimIfDue(sql: Queries, id: string, leaseSeconds: number): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET due_at = now() + ${seconds(leaseSeconds)}, attempts = attempts + 1
-    WHERE id = ${id} AND due_at <= now() RETURNING ${uploadColumns}`)
+    UPDATE uploads SET ${nextLease(leaseSeconds)} WHERE id = ${id} AND due_at <= now() RETURNING ${uploadColumns}`)
 }
 
-/** Moves the end of a lease: further away while its holder works, nearer to have the row looked at again soon. */
-export async function setDue(sql: Queries, id: string, state: UploadState, inSeconds: number): Promise<void> {
+/** Moves the end of a lease that is still the caller's: further away while it works, nearer to have the row looked at again soon. */
+export async function setDue(sql: Queries, held: HeldRow, state: UploadState, inSeconds: number): Promise<void> {
   await sql.$executeRaw`
-    UPDATE uploads SET due_at = now() + ${seconds(inSeconds)} WHERE id = ${id} AND state = ${state} AND due_at IS NOT NULL`
+    UPDATE uploads SET due_at = now() + ${seconds(inSeconds)}
+    WHERE ${isHeld(held)} AND state = ${state} AND due_at IS NOT NULL`
 }

@@ -17,7 +17,8 @@ export interface AliyunObjectStoreOptions extends OssConnection {
 
 // The service goes on joining parts when nobody listens any more; HeadObject tells the outcome later.
 const completeTimeoutMs = 25_000
-// The default credential chain renews 15 minutes before the end, so what it returns lives at least that long.
+// The default credential chain renews 15 minutes before the end, so what it returns lives that long: unless a token was set by hand, or
+// renewing fails, which the chain does not tell.
 const temporaryCredentialsLiveSeconds = 900
 
 /** The ObjectStore on Alibaba Cloud OSS (and on the local cloud, which speaks the same protocol). */

@@ -50,7 +50,7 @@ export type CompleteOutcome =
 /**
  * Where objects are kept: the operations Partway needs, and what may be relied on.
  *
- * - Every method but `completeUpload` throws {@link StorageProblem} when it has no answer that can be believed; reads and aborts
+ * - Every method but `completeUpload` and `putEmptyObject` throws {@link StorageProblem} when it has no answer that can be believed; reads and aborts
  *   are tried a few times first. A 403 is a StorageProblem too: it never means "absent".
  * - Every call ends within a bounded time, so that a lease outlives it.
  * - `key` is always an object's key without the bucket.
@@ -99,8 +99,9 @@ export interface ObjectStore {
 export class StorageProblem extends Problem {
   readonly maybeApplied: boolean
 
-  constructor(detail: string, options: { cause: unknown; maybeApplied: boolean; retryAfterSeconds?: number }) {
-    super('storage-unavailable', detail, options)
+  /** `isFinal`: asking again cannot help, so the caller is not told to. */
+  constructor(detail: string, options: { cause: unknown; maybeApplied: boolean; isFinal?: boolean }) {
+    super(options.isFinal ? 'internal' : 'storage-unavailable', detail, options)
     this.maybeApplied = options.maybeApplied
   }
 }

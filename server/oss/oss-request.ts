@@ -116,6 +116,9 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
 
 function failure(cause: unknown, maybeApplied: boolean): StorageProblem {
   const isDenied = cause instanceof OssError && (cause.status === 401 || cause.status === 403)
+  if (cause instanceof OssError && !isDenied && isFinal(cause)) {
+    return new StorageProblem('Object storage refused the request.', { cause, maybeApplied, isFinal: true })
+  }
   const detail = isDenied
     ? 'Object storage refused the server’s credentials or rights.'
     : 'Object storage gave no usable answer.'

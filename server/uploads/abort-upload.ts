@@ -1,5 +1,5 @@
 import type { EndpointInput, Endpoints, Upload } from '@partway/client/contract'
-import { beginAborting } from '../db/upload-rows.ts'
+import { beginUserAbort } from '../db/upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { discardUpload } from './discard-upload.ts'
@@ -17,7 +17,7 @@ export async function abortUpload(
   if (row.state === 'aborting' || row.state === 'aborted') {
     return { status: 200, body: { upload: await viewUpload(deps, row) } }
   }
-  const aborting = await beginAborting(deps.db.prisma, row.id, ['pending', 'uploading'], 'user', LEASE_SECONDS)
+  const aborting = await beginUserAbort(deps.db.prisma, row.id, LEASE_SECONDS)
   if (!aborting) return throwMoved(deps, row.id, 'abortUpload')
   deps.passed?.('abort: intent recorded')
   const current = await discardUpload(deps, aborting).catch((error: unknown) => {

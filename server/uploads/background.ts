@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { forgetIdempotencyKeys } from '../db/idempotency-keys.ts'
 import type { Deps } from '../deps.ts'
 import { expireUploads } from './expire-uploads.ts'
 import { recoverUploads } from './recover-uploads.ts'
 
 const recoverEverySeconds = 30
+const keysForgottenPerSweep = 100_000
 
 /** Work that runs beside requests. */
 export interface BackgroundWork {
@@ -29,6 +31,7 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
 
 async function sweep(deps: Deps, signal: AbortSignal): Promise<void> {
   try {
+    await forgetIdempotencyKeys(deps.db.prisma, keysForgottenPerSweep)
     deps.metrics.sweepRun('ok', await expireUploads(deps, signal))
   } catch (error) {
     deps.metrics.sweepRun('failed', 0)

@@ -53,6 +53,11 @@ export function plannedParts(plan: PartPlan, listed: readonly ListedPart[]): Lis
   return listed.filter((part) => isPlannedPart(plan, part.partNumber)).sort((a, b) => a.partNumber - b.partNumber)
 }
 
+/** The parts among those listed that need not be sent again: of the plan, and of its size. */
+export function storedParts(plan: PartPlan, listed: readonly ListedPart[]): ListedPart[] {
+  return plannedParts(plan, listed).filter((part) => part.sizeBytes === partSize(plan, part.partNumber))
+}
+
 function joinedCrc64(plan: PartPlan, listed: readonly ListedPart[]): string | null {
   const pieces: { crc64: bigint; sizeBytes: number }[] = []
   for (const part of plannedParts(plan, listed)) {

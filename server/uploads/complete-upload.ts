@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EndpointInput, Endpoints, Upload } from '@partway/client/contract'
 import type { UploadRow } from '../db/upload-row.ts'
-import { beginCompleting, claimIfDue, findUpload } from '../db/upload-rows.ts'
+import { beginCompleting, claimIfDue } from '../db/upload-rows.ts'
 import type { Answer, Deps, RequestContext } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { finishUpload } from './finish-upload.ts'
-import { assertServed, loadUpload, viewUpload } from './load-upload.ts'
+import { assertServed, loadUpload, throwMoved, viewUpload } from './load-upload.ts'
+import { rereadUpload } from './reread-upload.ts'
 import { LEASE_SECONDS } from './upload-state.ts'
 
 // Below the patience of proxies (60 s); after it the caller gets 202 and asks again.
@@ -15,8 +16,8 @@ const shortestPauseMs = 50
 const longestPauseMs = 800
 
 /**
- * Checks every part against OSS and joins them. However many callers on however many instances ask at once, one of them does it; the
- * others wait for its outcome and answer the same. 202 when the outcome takes longer than a request should.
+ * Checks every part against OSS and joins them. However many callers on however many instances ask at once, one of them has it done; the
+ * others wait for its outcome and answer the same. 202 when the outcome takes longer than a request should: the work goes on.
  */
 export async function completeUpload(
   deps: Deps,
@@ -27,33 +28,60 @@ export async function completeUpload(
   let row = await loadUpload(deps, principal, params.id, 'completeUpload')
   const endsAt = performance.now() + longestAnswerMs
   for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    row = await advance(deps, row, body.crc64 ?? null)
+    row = (await inTime(advance(deps, row, body.crc64 ?? null), endsAt, signal)) ?? (await rereadUpload(deps, row.id))
     assertServed(row, 'completeUpload')
     if (row.state === 'completed') {
       assertSameFile(row, body.crc64)
       return { status: 200, body: { upload: await viewUpload(deps, row) } }
     }
     if (performance.now() > endsAt || signal.aborted) {
+      if (row.state !== 'completing') return throwMoved(deps, row.id, 'completeUpload')
       return { status: 202, body: { upload: await viewUpload(deps, row) } }
     }
     await delay(pauseMs)
-    row = (await findUpload(deps.db.prisma, row.id)) ?? row
+    row = await rereadUpload(deps, row.id)
   }
 }
 
+// What this process is completing at the moment: callers here share one outcome, whatever it is, instead of each trying after the other.
+// Only an optimisation: between processes the row decides.
+const underWay = new WeakMap<Deps, Map<string, Promise<UploadRow>>>()
+
 /** Does the work if it is there to be taken: the first to ask, or the first after a lease has run out. Otherwise returns the row as is. */
 async function advance(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
+  const outcomes = underWay.get(deps) ?? new Map<string, Promise<UploadRow>>()
+  underWay.set(deps, outcomes)
+  const shared = outcomes.get(row.id)
+  if (shared) return shared
+  const held = await take(deps, row, claimedCrc64)
+  if (!held) return row
+  const outcome = finishUpload(deps, held).finally(() => outcomes.delete(row.id))
+  outcomes.set(row.id, outcome)
+  return outcome
+}
+
+async function take(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow | null> {
   if (row.state === 'uploading') {
-    const won = await beginCompleting(deps.db.prisma, row.id, LEASE_SECONDS)
-    if (!won) return row
-    deps.passed?.('complete: intent recorded')
-    return finishUpload(deps, won, claimedCrc64)
+    const won = await beginCompleting(deps.db.prisma, row.id, claimedCrc64, LEASE_SECONDS)
+    if (won) deps.passed?.('complete: intent recorded')
+    return won
   }
-  if (row.state === 'completing' && row.dueAt !== null && row.dueAt <= row.readAt) {
-    const claimed = await claimIfDue(deps.db.prisma, row.id, LEASE_SECONDS)
-    return claimed ? finishUpload(deps, claimed, claimedCrc64) : row
+  const isLeft = row.state === 'completing' && row.dueAt !== null && row.dueAt <= row.readAt
+  return isLeft ? claimIfDue(deps.db.prisma, row.id, LEASE_SECONDS) : null
+}
+
+/** The outcome of `work`, or null when the caller has waited long enough or hung up. `work` goes on, and its lease with it. */
+async function inTime<T>(work: Promise<T>, endsAt: number, signal: AbortSignal): Promise<T | null> {
+  // Handled where it is awaited; after that nobody may be left to.
+  work.catch(() => {})
+  const waiting = new AbortController()
+  const leftMs = Math.max(0, endsAt - performance.now())
+  try {
+    const tooLong = delay(leftMs, null, { signal: AbortSignal.any([waiting.signal, signal]) }).catch(() => null)
+    return await Promise.race([work, tooLong])
+  } finally {
+    waiting.abort()
   }
-  return row
 }
 
 /** A caller that names another checksum than the object has must not be told that its file is stored. */

@@ -5,19 +5,14 @@ import {
   type EndpointInput,
   type Endpoints,
   type PartGrant,
+  type PartRequest,
   planParts,
   type Upload,
 } from '@partway/client/contract'
+import type { Queries } from '../db/client.ts'
+import { findIdempotencyKey, saveIdempotencyKey } from '../db/idempotency-keys.ts'
 import type { UploadRow } from '../db/upload-row.ts'
-import {
-  claimIfDue,
-  findByIdempotencyKey,
-  findOpenUpload,
-  findUpload,
-  insertUpload,
-  lockName,
-  type NewUpload,
-} from '../db/upload-rows.ts'
+import { claimIfDue, findUpload, insertUpload, lockName, type NewUpload, takeUpOpenUpload } from '../db/upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
@@ -30,7 +25,6 @@ import { LEASE_SECONDS } from './upload-state.ts'
 
 type Input = EndpointInput<Endpoints['createUpload']>
 
-const idempotencySeconds = 86_400
 const defaultContentType = 'application/octet-stream'
 // How long a caller waits while another one starts the upload both want.
 const longestWaitMs = 10_000
@@ -55,7 +49,18 @@ export async function createUpload(
   const parts = started.state === 'uploading' && isPlanAsExpected ? (body.parts ?? []) : []
   return {
     status: how === 'new' ? 201 : 200,
-    body: { upload: await viewUpload(deps, started), grants: await issueGrants(deps, started, parts) },
+    body: { upload: await viewUpload(deps, started), grants: await grantsIfPossible(deps, started, parts) },
+  }
+}
+
+/** The upload may have ended, or reached the end of its life, since it was found. Then it is answered as it is, without grants. */
+async function grantsIfPossible(deps: Deps, row: UploadRow, parts: readonly PartRequest[]): Promise<PartGrant[]> {
+  try {
+    return await issueGrants(deps, row, parts)
+  } catch (error) {
+    const isOfState = error instanceof Problem && [404, 409, 410].includes(error.status)
+    if (isOfState) return []
+    throw error
   }
 }
 
@@ -63,34 +68,49 @@ type Found = { row: UploadRow; how: 'new' | 'resumed' | 'repeated' }
 
 /** One transaction: callers after the same upload wait for each other, so that one row comes of it. */
 async function findOrInsert(deps: Deps, principal: Principal, { body, headers }: Input): Promise<Found> {
-  const upload = newUpload(deps, principal, body, headers['idempotency-key'])
+  const upload = newUpload(deps, principal, body)
   assertPlanned(upload, body.parts ?? [])
-  const { tenant, subject, idempotencyKey, idempotencyHash } = upload
-  const file = body.resume && body.fingerprint ? { fingerprint: body.fingerprint, sizeBytes: body.sizeBytes } : null
-  if (!idempotencyKey && !file) return { row: await insertUpload(deps.db.prisma, upload, LEASE_SECONDS), how: 'new' }
-
+  const key = headers['idempotency-key']
+  if (key === undefined) return resumeOrInsert(deps, upload, body)
+  const hash = hashOf(body)
   return deps.db.transaction(async (sql): Promise<Found> => {
-    if (idempotencyKey) {
-      await lockName(sql, JSON.stringify(['idempotency', tenant, subject, idempotencyKey]))
-      const repeated = await findByIdempotencyKey(sql, upload, idempotencyKey, idempotencySeconds)
-      if (repeated && repeated.idempotencyHash !== idempotencyHash) throw new Problem('idempotency-key-reused')
-      if (repeated) return { row: repeated, how: 'repeated' }
+    await lockName(sql, JSON.stringify(['idempotency', upload.tenant, upload.subject, key]))
+    const known = await findIdempotencyKey(sql, upload, key)
+    if (known) {
+      if (known.hash !== hash) throw new Problem('idempotency-key-reused')
+      return { row: await getRow(sql, known.uploadId), how: 'repeated' }
     }
-    if (file) {
-      await lockName(sql, JSON.stringify(['file', tenant, subject, file.fingerprint, file.sizeBytes]))
-      const open = await findOpenUpload(sql, upload, file, deps.config.uploads.ttlSeconds)
-      if (open) return { row: open, how: 'resumed' }
-    }
-    return { row: await insertUpload(sql, upload, LEASE_SECONDS), how: 'new' }
+    const found = await resumeOrInsertIn(deps, sql, upload, body)
+    await saveIdempotencyKey(sql, upload, key, { uploadId: found.row.id, hash })
+    return found
   })
 }
 
-function newUpload(
-  deps: Deps,
-  principal: Principal,
-  body: Input['body'],
-  idempotencyKey: string | undefined,
-): NewUpload {
+function resumeOrInsert(deps: Deps, upload: NewUpload, body: Input['body']): Promise<Found> {
+  const isAlone = !(body.resume && body.fingerprint)
+  // Nobody else can be after the same upload: one statement does.
+  if (isAlone) return resumeOrInsertIn(deps, deps.db.prisma, upload, body)
+  return deps.db.transaction((sql) => resumeOrInsertIn(deps, sql, upload, body))
+}
+
+async function resumeOrInsertIn(deps: Deps, sql: Queries, upload: NewUpload, body: Input['body']): Promise<Found> {
+  if (body.resume && body.fingerprint) {
+    const { tenant, subject, bucket } = upload
+    const file = { fingerprint: body.fingerprint, sizeBytes: body.sizeBytes, bucket }
+    await lockName(sql, JSON.stringify(['file', tenant, subject, file.fingerprint, file.sizeBytes]))
+    const open = await takeUpOpenUpload(sql, upload, file, deps.config.uploads.ttlSeconds)
+    if (open) return { row: open, how: 'resumed' }
+  }
+  return { row: await insertUpload(sql, upload, LEASE_SECONDS), how: 'new' }
+}
+
+async function getRow(sql: Queries, id: string): Promise<UploadRow> {
+  const row = await findUpload(sql, id)
+  if (!row) throw new Problem('upload-not-found')
+  return row
+}
+
+function newUpload(deps: Deps, principal: Principal, body: Input['body']): NewUpload {
   const { keyPrefix } = deps.config.uploads
   return {
     id: `upl_${randomName()}`,
@@ -105,8 +125,6 @@ function newUpload(
     bucket: deps.objects.bucket,
     region: deps.objects.region,
     key: objectKey(keyPrefix, principal.tenant, randomName(), body.fileName),
-    idempotencyKey: idempotencyKey ?? null,
-    idempotencyHash: idempotencyKey ? hashOf(body) : null,
   }
 }
 

@@ -14,8 +14,10 @@ const maxRounds = 3
  */
 export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
-    if (row.abortReason === 'integrity') await deleteOwnObject(deps, row)
-    await discardParts(deps, row)
+    const foundSome = await discardParts(deps, row)
+    // Without its multipart upload, an upload may have become an object that nobody heard of. It was given up, so it must not look
+    // finished. Nor may an object that turned out damaged stay.
+    if (!foundSome || row.abortReason === 'integrity') await deleteOwnObject(deps, row)
     deps.passed?.('abort: parts discarded')
     const aborted = await markAborted(deps.db.prisma, row.id, LOOK_AGAIN_SECONDS)
     if (!aborted) return rereadUpload(deps, row.id)
@@ -29,7 +31,7 @@ export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadR
 export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     const foundSome = await discardParts(deps, row)
-    if (foundSome) await setDue(deps.db.prisma, row.id, 'aborted', LOOK_AGAIN_SECONDS)
+    if (foundSome) await setDue(deps.db.prisma, row, 'aborted', LOOK_AGAIN_SECONDS)
     else await closeAborted(deps.db.prisma, row.id)
     return rereadUpload(deps, row.id)
   })

@@ -13,7 +13,7 @@ export async function driveOn(deps: Deps, row: UploadRow): Promise<UploadRow> {
     case 'pending':
       return restartUpload(deps, row)
     case 'completing':
-      return finishUpload(deps, row, null)
+      return finishUpload(deps, row)
     case 'aborting':
       return discardUpload(deps, row)
     case 'aborted':

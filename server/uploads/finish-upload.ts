@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { findParts, markRefused } from '../db/part-rows.ts'
+import { findParts, markRefused, replaceParts } from '../db/part-rows.ts'
 import { planOf, type UploadRow } from '../db/upload-row.ts'
-import { beginAborting, markCompleted, recordCompleteSent, returnToUploading, setDue } from '../db/upload-rows.ts'
+import { beginGivingUp, markCompleted, recordCompleteSent, returnToUploading, setDue } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
 import type { CompleteOutcome, ListedPart, ObjectFacts } from '../oss/object-store.ts'
 import { Problem } from '../problem.ts'
-import { checkParts, type PartFault, plannedParts, refusalMark } from './check-parts.ts'
+import { checkParts, type PartFault, type PartsVerdict, plannedParts, refusalMark, storedParts } from './check-parts.ts'
 import { discardUpload } from './discard-upload.ts'
 import { retryInSeconds, withLease } from './lease.ts'
 import { rereadUpload } from './reread-upload.ts'
@@ -18,23 +18,22 @@ const maxNamedParts = 1000
 
 /**
  * Drives a `completing` row, whose lease the caller holds, to its outcome: `completed`; `uploading` with a thrown `parts-missing` or
- * `part-mismatch`; `aborting` or `aborted`; or still `completing` when OSS does not tell yet. `claimedCrc64` is the client's word for
- * the whole file, if it gave one. May run any number of times: the object's own tag says whether an earlier run was heard.
+ * `part-mismatch`; `aborting` or `aborted`; or still `completing` when OSS does not tell yet. May run any number of times: the object's own tag says whether an earlier run was heard.
  */
-export async function finishUpload(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
+export async function finishUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     // Only a Complete that was sent can have made the object, so the usual run does without this look.
     if (row.completeSentAt !== null) {
       const object = await deps.objects.headObject(row.key)
       if (object) return judgeObject(deps, row, object)
     }
-    return row.sizeBytes === 0 ? putEmpty(deps, row, claimedCrc64) : joinParts(deps, row, claimedCrc64)
+    return row.sizeBytes === 0 ? putEmpty(deps, row) : joinParts(deps, row)
   })
 }
 
-async function putEmpty(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
-  if (claimedCrc64 !== null && claimedCrc64 !== emptyCrc64) throw await refuse(deps, row, wholeFileDiffers())
-  const sent = await recordCompleteSent(deps.db.prisma, row.id, emptyCrc64)
+async function putEmpty(deps: Deps, row: UploadRow): Promise<UploadRow> {
+  if (row.claimedCrc64 !== null && row.claimedCrc64 !== emptyCrc64) throw await refuse(deps, row, wholeFileDiffers())
+  const sent = await recordCompleteSent(deps.db.prisma, row, emptyCrc64)
   if (!sent) return rereadUpload(deps, row.id)
   deps.passed?.('complete: parts checked')
   const outcome = await deps.objects.putEmptyObject(row.key, attributesOf(row))
@@ -42,11 +41,11 @@ async function putEmpty(deps: Deps, row: UploadRow, claimedCrc64: string | null)
   return settle(deps, sent, outcome, row.completeSentAt === null)
 }
 
-async function joinParts(deps: Deps, row: UploadRow, claimedCrc64: string | null): Promise<UploadRow> {
+async function joinParts(deps: Deps, row: UploadRow): Promise<UploadRow> {
   const listed = await readStoredParts(deps.objects, row)
   if (!listed) return settle(deps, row, { outcome: 'upload-gone' }, false)
-  const expectedCrc64 = await assertComplete(deps, row, listed, claimedCrc64)
-  const sent = await recordCompleteSent(deps.db.prisma, row.id, expectedCrc64)
+  const expectedCrc64 = await assertComplete(deps, row, listed)
+  const sent = await recordCompleteSent(deps.db.prisma, row, expectedCrc64)
   if (!sent) return rereadUpload(deps, row.id)
   deps.passed?.('complete: parts checked')
   const outcome = await deps.objects.completeUpload(row.key, row.ossUploadId ?? '', plannedParts(planOf(row), listed))
@@ -55,30 +54,35 @@ async function joinParts(deps: Deps, row: UploadRow, claimedCrc64: string | null
 }
 
 /** The CRC-64 the object must have, as far as it is known. Throws, with the row back in `uploading`, when parts are missing or wrong. */
-async function assertComplete(
-  deps: Deps,
-  row: UploadRow,
-  listed: readonly ListedPart[],
-  claimedCrc64: string | null,
-): Promise<string | null> {
-  const { missing, mismatched, crc64 } = checkParts(planOf(row), listed, await findParts(deps.db.prisma, row.id))
+async function assertComplete(deps: Deps, row: UploadRow, listed: readonly ListedPart[]): Promise<string | null> {
+  const verdict = checkParts(planOf(row), listed, await findParts(deps.db.prisma, row.id))
   deps.metrics.partsChecked(listed.length)
-  if (mismatched.length > 0) {
-    const marks = new Map(listed.map((part) => [part.partNumber, refusalMark(part)]))
-    const refusals = mismatched.map(({ partNumber }) => ({ partNumber, mark: marks.get(partNumber) ?? '' }))
-    await markRefused(deps.db.prisma, row.id, refusals)
+  if (verdict.missing.length > 0 || verdict.mismatched.length > 0) {
+    await markRefused(deps.db.prisma, row.id, refusalsOf(verdict.mismatched, listed))
+    const problem = await refuse(deps, row, partsProblem(verdict))
+    // From here on the checkpoint shows what is stored. Claims that are contradicted stay, so that they are held against the same part
+    // again; those of missing parts go.
+    const contradicted = verdict.mismatched.filter((fault) => fault.reason !== 'size').map((fault) => fault.partNumber)
+    await replaceParts(deps.db, row.id, storedParts(planOf(row), listed), contradicted)
+    throw problem
   }
-  const faults = [...missing, ...mismatched]
-  if (faults.length > 0) throw await refuse(deps, row, partsProblem(faults, missing.length > 0))
-  if (claimedCrc64 !== null && crc64 !== null && claimedCrc64 !== crc64)
+  const { claimedCrc64 } = row
+  if (claimedCrc64 !== null && verdict.crc64 !== null && claimedCrc64 !== verdict.crc64) {
     throw await refuse(deps, row, wholeFileDiffers())
-  return crc64 ?? claimedCrc64
+  }
+  return verdict.crc64 ?? claimedCrc64
 }
 
-function partsProblem(faults: PartFault[], someMissing: boolean): Problem {
-  const parts = faults.sort((a, b) => a.partNumber - b.partNumber).slice(0, maxNamedParts)
+function refusalsOf(mismatched: readonly PartFault[], listed: readonly ListedPart[]) {
+  const marks = new Map(listed.map((part) => [part.partNumber, refusalMark(part)]))
+  return mismatched.map(({ partNumber }) => ({ partNumber, mark: marks.get(partNumber) ?? '' }))
+}
+
+function partsProblem({ missing, mismatched }: Pick<PartsVerdict, 'missing' | 'mismatched'>): Problem {
+  const faults = [...missing, ...mismatched].sort((a, b) => a.partNumber - b.partNumber)
   const detail = `${faults.length} ${faults.length === 1 ? 'part is' : 'parts are'} missing or wrong.`
-  return new Problem(someMissing ? 'parts-missing' : 'part-mismatch', detail, { parts })
+  const code = missing.length > 0 ? 'parts-missing' : 'part-mismatch'
+  return new Problem(code, detail, { parts: faults.slice(0, maxNamedParts) })
 }
 
 function wholeFileDiffers(): Problem {
@@ -87,7 +91,7 @@ function wholeFileDiffers(): Problem {
 
 /** Nothing was committed: the upload goes on. The problem is returned for the caller to throw. */
 async function refuse(deps: Deps, row: UploadRow, problem: Problem): Promise<Problem> {
-  await returnToUploading(deps.db.prisma, row.id)
+  await returnToUploading(deps.db.prisma, row)
   return problem
 }
 
@@ -103,7 +107,7 @@ async function settle(deps: Deps, row: UploadRow, outcome: CompleteOutcome, isFi
   const object = await findObjectPatiently(deps, row)
   if (object) return judgeObject(deps, row, object)
   if (mayStillTurnUp(row)) {
-    await setDue(deps.db.prisma, row.id, 'completing', retryInSeconds(row))
+    await setDue(deps.db.prisma, row, 'completing', retryInSeconds(row))
     return rereadUpload(deps, row.id)
   }
   if (outcome.outcome === 'upload-gone') return giveUp(deps, row, 'upload-gone')
@@ -127,12 +131,13 @@ async function findObjectPatiently(deps: Deps, row: UploadRow): Promise<ObjectFa
 
 async function judgeObject(deps: Deps, row: UploadRow, object: ObjectFacts): Promise<UploadRow> {
   if (object.uploadTag !== row.id) return giveUp(deps, row, 'key-taken')
-  const isSame = row.expectedCrc64 === null || object.crc64 === null || object.crc64 === row.expectedCrc64
+  const expectedCrc64 = row.expectedCrc64 ?? row.claimedCrc64
+  const isSame = expectedCrc64 === null || object.crc64 === null || object.crc64 === expectedCrc64
   if (object.sizeBytes !== row.sizeBytes || !isSame) return giveUp(deps, row, 'integrity')
   deps.passed?.('complete: object verified')
   const completed = await markCompleted(deps.db.prisma, row.id, {
     etag: object.etag,
-    crc64: object.crc64 ?? row.expectedCrc64,
+    crc64: object.crc64 ?? expectedCrc64,
   })
   if (!completed) return rereadUpload(deps, row.id)
   deps.passed?.('complete: outcome recorded')
@@ -146,6 +151,6 @@ async function giveUp(
   reason: 'integrity' | 'key-taken' | 'upload-gone',
 ): Promise<UploadRow> {
   deps.log.error({ uploadId: row.id, key: row.key, reason }, 'an upload ended without its object')
-  const aborting = await beginAborting(deps.db.prisma, row.id, ['completing'], reason, LEASE_SECONDS)
+  const aborting = await beginGivingUp(deps.db.prisma, row, reason, LEASE_SECONDS)
   return aborting ? discardUpload(deps, aborting) : rereadUpload(deps, row.id)
 }

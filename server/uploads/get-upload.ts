@@ -11,7 +11,8 @@ export async function getUpload(
   { params, query }: EndpointInput<Endpoints['getUpload']>,
 ): Promise<Answer<{ upload: Upload }>> {
   const row = await loadUpload(deps, principal, params.id, 'getUpload')
-  const isReconciled = query.reconcile === 'true' && row.state === 'uploading'
+  const isHere = row.bucket === deps.objects.bucket
+  const isReconciled = query.reconcile === 'true' && row.state === 'uploading' && isHere
   const current = isReconciled ? await reconcileUpload(deps, row) : row
   return { status: 200, body: { upload: await viewUpload(deps, current) } }
 }

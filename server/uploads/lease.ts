@@ -8,18 +8,19 @@ const longestWaitSeconds = 30
 
 /**
  * Works on a row while keeping its lease alive. When `work` fails, the row falls due again soon, later with each attempt, so that an
- * outage heals shortly after its end. A lease that is lost all the same does no harm: outcomes are recorded by conditional updates.
+ * outage heals shortly after its end. A lease that is lost all the same does no harm: what the former
+ * holder does next is conditional on its lease, or true whoever does it.
  */
 export async function withLease<Result>(deps: Deps, row: UploadRow, work: () => Promise<Result>): Promise<Result> {
   const renewal = setInterval(() => {
-    setDue(deps.db.prisma, row.id, row.state, LEASE_SECONDS).catch((error: unknown) => {
+    setDue(deps.db.prisma, row, row.state, LEASE_SECONDS).catch((error: unknown) => {
       deps.log.warn({ uploadId: row.id, err: error }, 'a lease could not be renewed')
     })
   }, renewEveryMs)
   try {
     return await work()
   } catch (error) {
-    await setDue(deps.db.prisma, row.id, row.state, retryInSeconds(row)).catch(() => {
+    await setDue(deps.db.prisma, row, row.state, retryInSeconds(row)).catch(() => {
       // Then the lease runs out by itself.
     })
     throw error

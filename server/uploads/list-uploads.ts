@@ -39,7 +39,10 @@ function writeCursor(row: UploadRow): string {
 function readCursor(cursor: string): { createdAt: Date; id: string } {
   try {
     const [createdAt, id] = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')))
-    return { createdAt: new Date(createdAt), id }
+    const instant = new Date(createdAt)
+    // Only what writeCursor writes: other forms of the same instant, or years Postgres does not know, are not ours.
+    if (instant.toISOString() !== createdAt || instant.getTime() < 0) throw new RangeError('not a cursor of ours')
+    return { createdAt: instant, id }
   } catch (cause) {
     const errors = [{ detail: 'must be the nextCursor of an earlier page', pointer: '/query/cursor' }]
     throw new Problem('invalid-request', 'The cursor is not one of ours.', { cause, errors })

@@ -22,6 +22,7 @@ export async function loadUpload(
 ): Promise<UploadRow> {
   const found = await findUpload(deps.db.prisma, id, reachOf(principal))
   if (!found) throw new Problem('upload-not-found')
+  assertReachable(deps, found, operation)
   const row = await driveOnIfDue(deps, found)
   assertServed(row, operation)
   return row
@@ -54,10 +55,18 @@ function stateConflict(row: UploadRow): Problem {
   )
 }
 
+/** After a change of OSS_BUCKET, the former bucket's uploads can be looked at, and otherwise wait for its return: asking the present
+ *  bucket for them would make them look gone. */
+function assertReachable(deps: Deps, row: UploadRow, operation: UploadOperation): void {
+  if (row.bucket === deps.objects.bucket || operation === 'getUpload') return
+  if (row.state === 'completed' || row.state === 'aborted') return
+  throw new Problem('storage-unavailable', 'The upload is in another bucket than this server’s.')
+}
+
 /** Heals a row that its former driver left behind. When that fails, the row is served as it is. */
 async function driveOnIfDue(deps: Deps, row: UploadRow): Promise<UploadRow> {
   const isDriven = row.state === 'pending' || row.state === 'completing' || row.state === 'aborting'
-  if (!isDriven || row.dueAt === null || row.dueAt > row.readAt) return row
+  if (!isDriven || row.dueAt === null || row.dueAt > row.readAt || row.bucket !== deps.objects.bucket) return row
   const claimed = await claimIfDue(deps.db.prisma, row.id, LEASE_SECONDS)
   if (!claimed) return (await findUpload(deps.db.prisma, row.id)) ?? row
   try {

@@ -1,8 +1,8 @@
-import { isPlannedPart, partSize } from '@partway/client/contract'
 import { replaceParts } from '../db/part-rows.ts'
 import { planOf, type UploadRow } from '../db/upload-row.ts'
 import { beginCompleting } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
+import { storedParts } from './check-parts.ts'
 import { finishUpload } from './finish-upload.ts'
 import { rereadUpload } from './reread-upload.ts'
 import { readStoredParts } from './stored-parts.ts'
@@ -15,15 +15,11 @@ import { LEASE_SECONDS } from './upload-state.ts'
 export async function reconcileUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
   const listed = await readStoredParts(deps.objects, row)
   if (!listed) return settleLostUpload(deps, row)
-  const plan = planOf(row)
-  const stored = listed.filter(
-    (part) => isPlannedPart(plan, part.partNumber) && part.sizeBytes === partSize(plan, part.partNumber),
-  )
-  return (await replaceParts(deps.db.prisma, row.id, stored)) ?? rereadUpload(deps, row.id)
+  return (await replaceParts(deps.db, row.id, storedParts(planOf(row), listed))) ?? rereadUpload(deps, row.id)
 }
 
 /** The multipart upload of an `uploading` row is gone: completed by somebody, aborted elsewhere, or expired by the bucket's lifecycle. */
 export async function settleLostUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
-  const completing = await beginCompleting(deps.db.prisma, row.id, LEASE_SECONDS)
-  return completing ? finishUpload(deps, completing, null) : rereadUpload(deps, row.id)
+  const completing = await beginCompleting(deps.db.prisma, row.id, null, LEASE_SECONDS)
+  return completing ? finishUpload(deps, completing) : rereadUpload(deps, row.id)
 }

@@ -1,30 +1,28 @@
 import type { UploadRow } from '../db/upload-row.ts'
-import { claimDueUploads } from '../db/upload-rows.ts'
+import { claimDueUpload } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
 import { Problem } from '../problem.ts'
 import { driveOn } from './drive-on.ts'
 import { LEASE_SECONDS } from './upload-state.ts'
 
-const batchSize = 16
-const concurrency = 4
+const workers = 4
 
 /**
  * Drives on every row whose lease has run out: what a crash, an outage or an abort left to be done. Any number of instances may run it
- * at once; each row is taken by one. Returns how many rows it took. Throws only when the database cannot be reached.
+ * at once; each row is taken by one, and only when there is somebody to work on it at once. Returns how many rows it took. Throws only
+ * when the database cannot be reached.
  */
 export async function recoverUploads(deps: Deps, signal?: AbortSignal): Promise<number> {
   let taken = 0
-  while (!signal?.aborted) {
-    const rows = await claimDueUploads(deps.db.prisma, batchSize, LEASE_SECONDS)
-    taken += rows.length
-    const queue = rows.values()
-    await Promise.all(
-      Array.from({ length: concurrency }, async () => {
-        for (const row of queue) await recoverOne(deps, row)
-      }),
-    )
-    if (rows.length < batchSize) break
+  const work = async () => {
+    while (!signal?.aborted) {
+      const row = await claimDueUpload(deps.db.prisma, deps.objects.bucket, LEASE_SECONDS)
+      if (!row) return
+      taken++
+      await recoverOne(deps, row)
+    }
   }
+  await Promise.all(Array.from({ length: workers }, work))
   return taken
 }
 

@@ -20,15 +20,6 @@ export const LEASE_SECONDS = 30
 /** How long a missing object may still turn up after a Complete whose reply was lost, before the upload counts as gone. */
 export const LOST_REPLY_PATIENCE_SECONDS = 300
 
-export const allowedMoves = {
-  pending: ['uploading', 'aborting'],
-  uploading: ['completing', 'aborting'],
-  completing: ['completed', 'uploading', 'aborting'],
-  completed: [],
-  aborting: ['aborted'],
-  aborted: [],
-} as const satisfies Record<UploadState, readonly UploadState[]>
-
 /** The operations on one upload. */
 export type UploadOperation = Extract<
   EndpointName,

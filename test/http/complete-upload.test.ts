@@ -158,6 +158,33 @@ describe('completing with parts that are missing or wrong', () => {
     expect(sha256Of(await readObject(app.cloud, upload.key))).toBe(sha256Of(bytes))
   })
 
+  it('is refused alike to all who ask at once, and OSS is asked once', async () => {
+    const bytes = someBytes(2 * MiB)
+    const upload = await createFor(api, bytes)
+    await sendParts(api, upload, bytes, [1])
+    app.cloud.faults.add({ match: { verb: 'ListParts', key: upload.key }, effect: { kind: 'delay', delayMs: 300 } })
+    const before = app.cloud.requests.count('ListParts')
+    const replies = await Promise.all(
+      Array.from({ length: 30 }, () => api('completeUpload', { id: upload.id, body: {} })),
+    )
+    expect(replies.map((reply) => reply.body.code)).toEqual(Array(30).fill('parts-missing'))
+    expect(app.cloud.requests.count('ListParts') - before).toBeLessThanOrEqual(2)
+  })
+
+  it('keeps the checksum that was given, whoever finishes the upload', async () => {
+    const { upload } = await uploaded()
+    app.cloud.faults.add({
+      match: { verb: 'ListParts', key: upload.key },
+      effect: { kind: 'answer', status: 503, code: 'ServiceUnavailable' },
+    })
+    expect((await api('completeUpload', { id: upload.id, body: { crc64: '1' } })).status).toBe(503)
+    app.cloud.faults.clear()
+    await app.deps.db.prisma
+      .$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ${upload.id}`
+    await recoverUploads(app.deps)
+    expect((await rowOf(upload)).state).toBe('uploading')
+  })
+
   it('refuses a checksum that the stored parts do not have, and the upload goes on', async () => {
     const { bytes, upload } = await uploaded()
     const wrong = await api('completeUpload', { id: upload.id, body: { crc64: '42' } })
@@ -197,7 +224,7 @@ describe('completing with parts that are missing or wrong', () => {
       expect((await api('completeUpload', { id: upload.id, body: {} })).status).toBe(200)
     })
 
-    it('shows parts that OSS does not have until it is reconciled, and never completes with them', async () => {
+    it('shows parts that OSS does not have until OSS is asked, and never completes with them', async () => {
       const bytes = someBytes(3 * MiB)
       const upload = await createFor(api, bytes)
       const claimed = await api('saveCheckpoint', {
@@ -205,9 +232,13 @@ describe('completing with parts that are missing or wrong', () => {
         body: { parts: [1, 2, 3].map((partNumber) => ({ partNumber })) },
       })
       expect(claimed.body.upload).toMatchObject({ storedPartRanges: [[1, 3]], storedBytes: 3 * MiB })
+      const reconciled = await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
+      expect(reconciled.body.upload).toMatchObject({ storedPartRanges: [], storedBytes: 0 })
+      await sendParts(api, upload, bytes, [2])
+      await api('saveCheckpoint', { id: upload.id, body: { parts: [1, 3].map((partNumber) => ({ partNumber })) } })
       expect((await api('completeUpload', { id: upload.id, body: {} })).body.code).toBe('parts-missing')
-      const truth = await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
-      expect(truth.body.upload).toMatchObject({ storedPartRanges: [], storedBytes: 0 })
+      const truth = await api('getUpload', { id: upload.id })
+      expect(truth.body.upload).toMatchObject({ storedPartRanges: [[2, 2]], storedBytes: MiB })
     })
   })
 })
@@ -268,7 +299,47 @@ describe('an upload whose multipart upload is gone', () => {
   })
 })
 
+describe('completing that takes longer than a request should', () => {
+  it('answers 202, and goes on', async () => {
+    const { upload } = await uploaded()
+    app.cloud.faults.add({ match: { verb: 'ListParts', key: upload.key }, effect: { kind: 'delay', delayMs: 1000 } })
+    expect(await completeWithin(200, upload)).toMatchObject({ status: 202, body: { upload: { state: 'completing' } } })
+    await expect.poll(async () => (await rowOf(upload)).state, { timeout: 10_000 }).toBe('completed')
+  })
+})
+
+describe('a driver whose lease ran out', () => {
+  it('sends no second Complete, and undoes nothing of its successor', async () => {
+    const { upload } = await uploaded()
+    const before = completes()
+    // The first driver waits for ListParts; meanwhile somebody takes the row over.
+    app.cloud.faults.add({
+      match: { verb: 'ListParts', key: upload.key },
+      times: 1,
+      effect: { kind: 'delay', delayMs: 1500 },
+    })
+    const slow = api('completeUpload', { id: upload.id, body: {} })
+    await expect.poll(async () => (await rowOf(upload)).state).toBe('completing')
+    await expect.poll(() => app.cloud.faults.list()[0]?.applied).toBe(1)
+    await app.deps.db.prisma
+      .$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ${upload.id}`
+    const quick = await secondApi('completeUpload', { id: upload.id, body: {} })
+    expect([quick.status, (await slow).status]).toEqual([200, 200])
+    expect(completes() - before).toBe(1)
+  })
+})
+
 describe('aborting', () => {
+  it('leaves no object behind when the upload had become one that nobody heard of', async () => {
+    const { upload } = await uploaded()
+    const row = await rowOf(upload)
+    const page = await app.deps.objects.listParts(row.key, row.ossUploadId ?? '', { after: 0, limit: 1000 })
+    await app.deps.objects.completeUpload(row.key, row.ossUploadId ?? '', page?.parts ?? [])
+    const reply = await api('abortUpload', { id: upload.id })
+    expect(reply.body.upload.state).toBe('aborted')
+    expect(await app.deps.objects.headObject(upload.key)).toBeNull()
+  })
+
   it('discards the parts at OSS and answers the same when asked again', async () => {
     const { upload } = await uploaded()
     const first = await api('abortUpload', { id: upload.id })

@@ -129,6 +129,23 @@ describe('creating an upload', () => {
     })
   })
 
+  it('refuses metadata that would not fit into the request to OSS', async () => {
+    const metadata = Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`m${index}`, 'x']))
+    const reply = await api('createUpload', { body: { fileName: 'a', sizeBytes: 5, metadata } })
+    expect([reply.status, reply.body.code]).toEqual([400, 'invalid-request'])
+  })
+
+  it('takes as much metadata as it promises', async () => {
+    const metadata = Object.fromEntries(
+      Array.from({ length: 200 }, (_, index) => [`name-${100 + index}`, 'x'.repeat(14)]),
+    )
+    const bytes = someBytes(1)
+    const upload = await createFor(api, bytes, { metadata })
+    await sendParts(api, upload, bytes)
+    expect((await api('completeUpload', { id: upload.id, body: {} })).status).toBe(200)
+    expect(await headObject(app.cloud, upload.key)).toMatchObject({ 'x-oss-meta-name-299': 'x'.repeat(14) })
+  })
+
   it('plans a file of more than 10,000 × 8 MiB with larger parts', async () => {
     const sizeBytes = 10_000 * 8 * MiB + 1
     const reply = await api('createUpload', { body: { fileName: 'big', sizeBytes, parts: [{ partNumber: 8889 }] } })
@@ -198,10 +215,29 @@ describe('an idempotency key', () => {
     const theirs = await bob('createUpload', { body, headers: { 'idempotency-key': 'key-4' } })
     expect(theirs.status).toBe(201)
     await app.deps.db.prisma.$executeRaw`
-      UPDATE uploads SET created_at = created_at - interval '25 hours' WHERE id = ${mine.body.upload.id}`
+      UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' WHERE upload_id = ${mine.body.upload.id}`
     const later = await create('key-4', body)
     expect(later.status).toBe(201)
     expect(later.body.upload.id).not.toBe(mine.body.upload.id)
+  })
+})
+
+describe('an idempotency key together with resume', () => {
+  const fields = { fileName: 'a', sizeBytes: 5, resume: true, fingerprint: 'key-and-resume' }
+  const create = (key: string, body: Record<string, unknown> = fields) =>
+    api('createUpload', { body, headers: { 'idempotency-key': key } })
+
+  it('is bound to the upload that was found', async () => {
+    const first = await create('bound-1')
+    const resumed = await create('bound-2')
+    expect([first.status, resumed.status]).toEqual([201, 200])
+    expect(resumed.body.upload.id).toBe(first.body.upload.id)
+    const other = await create('bound-2', { ...fields, fileName: 'b' })
+    expect([other.status, other.body.code]).toEqual([422, 'idempotency-key-reused'])
+    await api('abortUpload', { id: first.body.upload.id })
+    const repeated = await create('bound-2')
+    expect([repeated.status, repeated.body.upload.id]).toEqual([200, first.body.upload.id])
+    expect((await create('bound-3')).status).toBe(201)
   })
 })
 
@@ -252,6 +288,25 @@ describe('resuming by fingerprint', () => {
     expect(new Set(uploads.map((upload) => upload.uploadId)).size).toBe(1)
     expect(replies.every((reply) => reply.body.grants.length === 1)).toBe(true)
     expect(await app.deps.objects.findUploads(uploads[0]?.key ?? '')).toHaveLength(1)
+  })
+
+  it('counts as activity: the upload taken up is not swept away', async () => {
+    const first = await start({ fingerprint: 'file-7' })
+    await app.deps.db.prisma.$executeRaw`
+      UPDATE uploads SET last_activity_at = now() - interval '2 days' WHERE id = ${first.body.upload.id}`
+    const again = await start({ fingerprint: 'file-7' })
+    expect(again.body.upload.id).toBe(first.body.upload.id)
+    expect(Date.parse(again.body.upload.expiresAt)).toBeGreaterThan(Date.now() + 3_600_000)
+  })
+
+  it('answers without grants when the upload cannot be granted any more', async () => {
+    const body = { fileName: 'a', sizeBytes: 5, parts: [{ partNumber: 1 }] }
+    const headers = { 'idempotency-key': 'old-upload' }
+    const first = await api('createUpload', { body, headers })
+    await app.deps.db.prisma.$executeRaw`
+      UPDATE uploads SET created_at = now() - interval '8 days' WHERE id = ${first.body.upload.id}`
+    const again = await api('createUpload', { body, headers })
+    expect([again.status, again.body.upload.id, again.body.grants]).toEqual([200, first.body.upload.id, []])
   })
 
   it('does not go on with an upload at the end of its life', async () => {

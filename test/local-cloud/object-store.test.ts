@@ -84,6 +84,30 @@ describe('a call to OSS that fails', () => {
     await store.close()
   })
 
+  it('is not worth asking again when OSS refuses the request itself, and is no outage', async () => {
+    const store = storeOn(cloud)
+    const effect = { kind: 'answer', status: 400, code: 'InvalidArgument' } as const
+    cloud.faults.add({ match: { verb: 'InitiateMultipartUpload' }, times: 1, effect })
+    const { code, retryAfterSeconds, maybeApplied } = await failureOf(store.initiateUpload('uploads/a', attributes))
+    expect({ code, retryAfterSeconds, maybeApplied }).toEqual({
+      code: 'internal',
+      retryAfterSeconds: undefined,
+      maybeApplied: false,
+    })
+    await store.close()
+  })
+
+  it('never takes a missing bucket for a missing object', async () => {
+    const store = storeOn(cloud)
+    cloud.faults.add({
+      match: { verb: 'HeadObject' },
+      times: 1,
+      effect: { kind: 'answer', status: 404, code: 'NoSuchBucket' },
+    })
+    await failureOf(store.headObject('uploads/none'))
+    await store.close()
+  })
+
   it('never shows the caller a key, a signature or what OSS said', async () => {
     const store = storeOn(cloud)
     cloud.faults.add({
