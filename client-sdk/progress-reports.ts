@@ -1,4 +1,5 @@
 import type { ProgressMeter, UploadProgress } from './progress.ts'
+import { safeCallback } from './safe-callback.ts'
 
 /** Decides when a callback hears of progress: at most every `intervalMs`, at once for the first report and the total, the total once. */
 export interface ProgressReports {
@@ -16,16 +17,13 @@ export function createProgressReports(
 ): ProgressReports {
   let reportedAtMs = Number.NEGATIVE_INFINITY
   let isTotalReported = false
+  const tell = safeCallback(onProgress)
 
   function report(progress: UploadProgress) {
     if (isTotalReported) return
     isTotalReported = progress.currentBytes === progress.totalBytes
     reportedAtMs = nowMs()
-    try {
-      onProgress?.(progress)
-    } catch {
-      // A caller's display must not stop its upload.
-    }
+    tell(progress)
   }
 
   return {

@@ -57,7 +57,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
     ...createUploadApi((call) => request({ ...shared, retry }, call)),
     upload(source, uploadOptions = {}) {
       const resolved = resolveOptions(uploadOptions, retry)
-      const onRetry = uploadOptions.onNotice
+      const onRetry = resolved.onNotice
       const api = createUploadApi((call) => request({ ...shared, retry: resolved.retry, onRetry }, call))
       return startUploadTask(
         {

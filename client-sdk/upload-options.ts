@@ -4,6 +4,7 @@ import type { UploadProgress } from './progress.ts'
 import type { RecordStore } from './record-store.ts'
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
 import type { RetryNotice } from './retry-streak.ts'
+import { safeCallback } from './safe-callback.ts'
 import type { EndReason } from './upload-fate.ts'
 
 /** Things a caller may want to show; the upload goes on by itself. */
@@ -44,7 +45,10 @@ export interface UploadOptions {
   metadata?: Record<string, string> | undefined
   /** Recognises the file on any device; by default from its size and samples of its content. */
   fingerprint?: string | undefined
-  /** Go on with an open upload of the same content where there is one. By default true. */
+  /**
+   * Go on with an open upload of the same content where there is one. By default true. Two equal files of one owner uploaded at once then
+   * share one upload and one object; false gives each its own.
+   */
   resume?: boolean | undefined
   /** Where a record of the unfinished upload is kept. Without one, resuming rests on the server's memory alone. */
   recordStore?: RecordStore | undefined
@@ -78,6 +82,9 @@ export interface ResolvedOptions extends UploadOptions {
   stallTimeoutMs: number
   completeTimeoutMs: number
   retry: RetryPolicy
+  /** These two never throw. */
+  onNotice: (notice: UploadNotice) => void
+  onStateChange: (state: UploadTaskState) => void
 }
 
 /** Fills in defaults. Throws ClientException `invalid-argument`, naming the option. */
@@ -97,6 +104,8 @@ export function resolveOptions(options: UploadOptions, retry: RetryPolicy = defa
     stallTimeoutMs: whole('stallTimeoutMs', options.stallTimeoutMs ?? 30_000, 1, 3_600_000),
     completeTimeoutMs: whole('completeTimeoutMs', options.completeTimeoutMs ?? 600_000, 1, 86_400_000),
     retry: { ...retry, ...options.retry },
+    onNotice: safeCallback(options.onNotice),
+    onStateChange: safeCallback(options.onStateChange),
   }
 }
 

@@ -40,20 +40,13 @@ export function startUploadTask(
   let cleanup: Promise<void> | undefined
   const isOver = () => phase === 'completed' || phase === 'failed' || phase === 'cancelled'
 
-  const safely = <Value>(callback: ((value: Value) => void) | undefined, value: Value) => {
-    try {
-      callback?.(value)
-    } catch {
-      // A caller's display must not stop its upload.
-    }
-  }
   const stateOf = (): UploadTaskState => (gate.isPaused && !isOver() ? 'paused' : phase)
   let shown: UploadTaskState = phase
   const showState = () => {
     const state = stateOf()
     if (state === shown) return
     shown = state
-    safely(options.onStateChange, state)
+    options.onStateChange(state)
   }
 
   const meterFor = (sizeBytes: number) => {
@@ -75,17 +68,19 @@ export function startUploadTask(
       phase = next
       showState()
     },
-    notify: (notice) => safely(options.onNotice, notice),
+    notify: options.onNotice,
   }
 
   /** What a cancel leaves behind, on the server and in the record store. */
   async function cleanUp(): Promise<void> {
     if (!options.deleteUploadOnCancelling) return
     checkpoints.abort()
-    // Cancelled before the upload was found: the record still knows which one it would have been.
-    const id = run.upload?.id ?? (await run.record?.load())?.id
-    if (id !== undefined) await abortUnlessGone(deps.api, id)
-    await run.record?.delete()
+    const recordedId = (await run.record?.load())?.id
+    // Cancelled before the upload was found: the record still knows which one it would have been, unless a fresh one was wanted.
+    const id = run.upload?.id ?? (options.resume ? recordedId : undefined)
+    if (id === undefined) return
+    await abortUnlessGone(deps.api, id)
+    if (recordedId === id) await run.record?.delete()
   }
 
   async function work(): Promise<UploadResult> {

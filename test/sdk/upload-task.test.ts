@@ -104,6 +104,30 @@ describe('pause and resume', () => {
   })
 })
 
+it('callbacks that throw, at once or later, do not end the upload', async () => {
+  const refuse = () =>
+    bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, times: 2, effect: { kind: 'cut', at: 'start' } })
+  const serverDown = bench.clientWith({
+    ports: {
+      fetch: ((calls) => (input: RequestInfo | URL, init?: RequestInit) => {
+        calls += 1
+        return calls === 1 ? Promise.reject(new TypeError('fetch failed')) : fetch(input, init)
+      })(0),
+    },
+  })
+  for (const onNotice of [
+    () => {
+      throw new Error('a display broke')
+    },
+    () => Promise.reject(new Error('a display broke later')),
+  ]) {
+    refuse()
+    const path = await bench.file(3 * MiB, 'throwing.bin')
+    const options = { partSizeBytes: MiB, onNotice, onProgress: onNotice, onStateChange: onNotice, resume: false }
+    await expect(serverDown.upload(path, options).done).resolves.toMatchObject({ sizeBytes: 3 * MiB })
+  }
+})
+
 describe('cancel', () => {
   it('aborts the upload and deletes the record, so that the next run starts at zero', async () => {
     slowParts(100)
@@ -170,6 +194,22 @@ describe('cancel', () => {
       const { uploads } = await bench.client.listUploads({ fingerprint: `instant-${delayMs}` })
       for (const upload of uploads) expect(upload.state).not.toMatch(/^(pending|uploading)$/)
     }
+  })
+
+  it('of a fresh upload leaves the older one that the record names alone, whenever it comes', async () => {
+    const rule = slowParts(100)
+    const recordStore = createMemoryRecordStore()
+    const { path, task: older } = await begin('older.bin', { recordStore, deleteUploadOnCancelling: false })
+    await older.cancel()
+    bench.app.cloud.faults.remove(rule)
+    for (const delayMs of [0, 5, 15, 30]) {
+      const fresh = bench.client.upload(path, { recordStore, resume: false, partSizeBytes: MiB })
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+      await fresh.cancel()
+      expect((await bench.client.getUpload(older.id ?? '')).upload.state).toBe('uploading')
+    }
+    const again = await bench.client.upload(path, { recordStore }).done
+    expect(again.id).toBe(older.id)
   })
 
   it('ends a paused task too', async () => {
