@@ -312,7 +312,11 @@ describe('a driver whose lease ran out', () => {
   it('sends no second Complete, and undoes nothing of its successor', async () => {
     const { upload } = await uploaded()
     const before = completes()
-    // The first driver waits for ListParts; meanwhile somebody takes the row over.
+    // The first driver waits for ListParts; meanwhile somebody takes the row over, and is still at it when the first comes back.
+    app.cloud.faults.add({
+      match: { verb: 'CompleteMultipartUpload', key: upload.key },
+      effect: { kind: 'delay', delayMs: 2500 },
+    })
     app.cloud.faults.add({
       match: { verb: 'ListParts', key: upload.key },
       times: 1,
