@@ -15,6 +15,8 @@ export interface RetryNotice {
 
 /** Failures in a row of one thing that is tried again: a request, a part. */
 export interface RetryStreak {
+  /** The last `ms` were no part of an outage: bytes moved, or nothing was to be sent. */
+  leaveOut(ms: number): void
   /** Waits until the next attempt is due, or throws `error` when there should be none. */
   waitOrThrow(error: ClientException | ServiceException, failure: FailedAttempt, signal?: AbortSignal): Promise<void>
 }
@@ -28,6 +30,10 @@ export function createRetryStreak(
   let failures = 0
   let firstFailureMs = 0
   return {
+    leaveOut(ms) {
+      // Before the first failure there is nothing to leave it out of.
+      if (failures > 0) firstFailureMs += ms
+    },
     async waitOrThrow(error, failure, signal) {
       failures += 1
       if (failures === 1) firstFailureMs = clock.nowMs()

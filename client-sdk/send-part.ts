@@ -6,13 +6,14 @@ import { ClientException, type ServiceException } from './errors.ts'
 import type { GrantAges } from './grant-age.ts'
 import type { GrantDesk } from './grant-desk.ts'
 import type { Hashing } from './hashing.ts'
+import { type LineSpeed, longestWaitMs } from './line-speed.ts'
 import { ossErrorFromReply } from './oss-reply.ts'
 import { judgePartReply } from './part-reply.ts'
 import { type PartReply, type PartTransport, TransportException } from './part-transport.ts'
 import type { GrantedPart } from './prepared-part.ts'
 import type { ProgressMeter } from './progress.ts'
 import type { RetryPolicy } from './retry.ts'
-import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
+import { createRetryStreak, type RetryNotice, type RetryStreak } from './retry-streak.ts'
 import { pausedReason, type RunGate } from './run-gate.ts'
 
 export interface SendPartDeps {
@@ -27,7 +28,8 @@ export interface SendPartDeps {
   serverClock: ServerClock
   meter: ProgressMeter
   retry: RetryPolicy
-  /** An attempt ends when no byte has moved for this long. */
+  line: LineSpeed
+  /** An attempt ends when no byte has moved for this long, or for longer where the line is known to be slow. */
   stallTimeoutMs: number
   onMoved(): void
   onRetry?: ((notice: RetryNotice) => void) | undefined
@@ -48,14 +50,17 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   const renew = () => deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
   let { grant, body } = part
   let freeRenewals = 0
+  let stallMs = deps.stallTimeoutMs
   for (;;) {
+    const waitingSinceMs = deps.clock.nowMs()
     await deps.gate.opened(signal)
     await deps.clock.online(signal)
+    streak.leaveOut(deps.clock.nowMs() - waitingSinceMs)
     if (deps.ages.isNearEnd(grant)) grant = await renew()
 
     let error: ClientException | ServiceException
     try {
-      const reply = await attempt(deps, { ...part, grant, body }, signal)
+      const reply = await attempt(deps, { ...part, grant, body }, { stallMs, streak }, signal)
       const refusal = ossErrorFromReply(reply, part.partNumber, deps.serverClock.nowMs())
       const verdict = judgePartReply(reply, refusal.code, part.digest)
       if (verdict === 'stored') return deps.meter.stored(part.partNumber, body.sizeBytes)
@@ -80,6 +85,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (signal.aborted) throw signal.reason
       if (thrown === pausedReason) continue
       if (!(thrown instanceof TransportException)) throw thrown
+      if (thrown instanceof Stalled) stallMs = Math.max(stallMs, Math.min(longestWaitMs, 2 * stallMs))
       if (thrown.isOpaque && freeRenewals < maxFreeRenewals) {
         // It may have been the grant: nobody here can tell. A new one costs no attempt, but a moment.
         freeRenewals += 1
@@ -93,20 +99,37 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   }
 }
 
-/** One request, under a timer that every moved byte sets back. */
-async function attempt(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<PartReply> {
+/** No byte has moved for too long. Perhaps the line is only slow: the next attempt is given twice the time. */
+class Stalled extends TransportException {
+  constructor(limitMs: number) {
+    super(`no byte moved for ${Math.round(limitMs / 100) / 10} s`)
+  }
+}
+
+/**
+ * One request, under a timer that every moved byte sets back. Moved means handed to the system, whose buffer hides what a slow line has
+ * still to carry: the last bytes of all, and the reply after them, get the time that takes.
+ */
+async function attempt(
+  deps: SendPartDeps,
+  part: GrantedPart,
+  { stallMs, streak }: { stallMs: number; streak: RetryStreak },
+  signal: AbortSignal,
+): Promise<PartReply> {
   const link = linkSignals(signal, deps.gate.signal)
+  const startedAtMs = deps.clock.nowMs()
+  let movedAtMs = startedAtMs
   let timer: ReturnType<typeof setTimeout> | undefined
-  const moved = () => {
+  const moved = (sentBytes: number) => {
+    movedAtMs = deps.clock.nowMs()
+    const limitMs = Math.max(stallMs, deps.line.drainMs(sentBytes, movedAtMs - startedAtMs))
     clearTimeout(timer)
-    timer = setTimeout(() => {
-      link.abort(new TransportException(`no byte moved for ${deps.stallTimeoutMs / 1000} s`))
-    }, deps.stallTimeoutMs)
+    timer = setTimeout(() => link.abort(new Stalled(limitMs)), limitMs)
   }
   try {
     link.signal.throwIfAborted()
-    moved()
-    return await deps.transport.send({
+    moved(0)
+    const reply = await deps.transport.send({
       method: part.grant.method,
       url: part.grant.url,
       headers: part.grant.headers,
@@ -114,13 +137,16 @@ async function attempt(deps: SendPartDeps, part: GrantedPart, signal: AbortSigna
       signal: link.signal,
       onProgress(sentBytes) {
         if (link.signal.aborted) return
-        moved()
+        moved(sentBytes)
         deps.meter.sending(part.partNumber, sentBytes)
         deps.onMoved()
       },
     })
+    if (reply.status === 200) deps.line.stored(part.body.sizeBytes, deps.clock.nowMs() - startedAtMs)
+    return reply
   } finally {
     clearTimeout(timer)
+    streak.leaveOut(movedAtMs - startedAtMs)
     link.release()
   }
 }

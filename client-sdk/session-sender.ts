@@ -2,6 +2,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { type Checkpointer, createCheckpointer } from './checkpointer.ts'
 import { createGrantAges } from './grant-age.ts'
 import { createGrantDesk } from './grant-desk.ts'
+import { createLineSpeed } from './line-speed.ts'
 import type { Session } from './open-session.ts'
 import type { PartLedger } from './part-ledger.ts'
 import type { GrantedPart } from './prepared-part.ts'
@@ -47,6 +48,7 @@ export function createSessionSender(
     ledger,
     checkpointer,
     ages,
+    line: createLineSpeed(),
     buffers,
     parallel: options.parallel,
     retry: options.retry,

@@ -63,11 +63,11 @@ export interface UploadOptions {
   onStateChange?: ((state: UploadTaskState) => void) | undefined
   /** At most one progress report per this many ms; by default 100. */
   progressIntervalMs?: number | undefined
-  /** A part whose bytes have not moved for this long is sent again; by default 30 s. */
+  /** A part whose bytes have not moved for this long is sent again; by default 30 s, longer on lines seen to be slow. */
   stallTimeoutMs?: number | undefined
   /** How long OSS may take to join the parts; by default 10 minutes. */
   completeTimeoutMs?: number | undefined
-  /** How an outage is waited out, see {@link defaultRetryPolicy}: two minutes. */
+  /** How an outage is waited out, see {@link defaultRetryPolicy}: two minutes without a byte. Pauses do not count. */
   retry?: Partial<RetryPolicy> | undefined
 }
 

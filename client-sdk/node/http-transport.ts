@@ -4,6 +4,8 @@ import type { PartBody } from '../byte-source.ts'
 import { type PartReply, type PartRequestToSend, type PartTransport, TransportException } from '../part-transport.ts'
 
 const maxTextBytes = 65_536
+/** Bytes handed over at once: little enough that a slow line shows signs of life. */
+const writeBytes = 65_536
 /** Below the 60 s or so after which load balancers drop idle connections. */
 const idleMs = 30_000
 
@@ -67,7 +69,7 @@ function send(part: PartRequestToSend, agent: HttpAgent): Promise<PartReply> {
   })
 }
 
-/** One piece at a time: the next is read when the system has taken the last, which is also what progress means here. */
+/** A little at a time: the next is read when the system has taken the last, which is also what progress means here. */
 async function writeBody(
   request: ReturnType<typeof httpRequest>,
   body: PartBody,
@@ -76,12 +78,15 @@ async function writeBody(
 ): Promise<void> {
   let sentBytes = 0
   for await (const piece of body.stream()) {
-    if (isOver()) return
-    await new Promise<void>((resolve, reject) => {
-      request.write(piece, (error) => (error ? reject(new WriteError(error)) : resolve()))
-    })
-    sentBytes += piece.byteLength
-    if (!isOver()) onProgress(sentBytes)
+    for (let start = 0; start < piece.byteLength; start += writeBytes) {
+      if (isOver()) return
+      const bytes = piece.subarray(start, start + writeBytes)
+      await new Promise<void>((resolve, reject) => {
+        request.write(bytes, (error) => (error ? reject(new WriteError(error)) : resolve()))
+      })
+      sentBytes += bytes.byteLength
+      if (!isOver()) onProgress(sentBytes)
+    }
   }
   request.end()
 }

@@ -1,6 +1,7 @@
 import { isOssError, systemClock, type UploadNotice, type UploadOptions } from '@partway/client/node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultEffect } from '../../server/local-cloud/faults.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { type BrokenLine, startBrokenLine } from './broken-line.ts'
 import { changeByteUnseen, MiB, sha256OfFile, startUploadBench, type UploadBench, until } from './upload-bench.ts'
 
@@ -237,6 +238,34 @@ describe('the line to OSS', () => {
     const { key } = await task.done
     expect(await behind.objectSha256(key)).toBe(await sha256OfFile(path))
     expect(notices.find((notice) => notice.type === 'retry')?.error.message).toContain('no byte moved')
+  })
+
+  it('may be slow: the part is given time until it comes through, and later parts have it from the start', async () => {
+    const path = await behind.file(6 * MiB, 'slow.bin')
+    const proxy = await startTcpProxy([Number(new URL(behind.app.cloud.ossUrl).port)], 4 * MiB)
+    const retried: unknown[] = []
+    try {
+      const { createHttpTransport } = await import('@partway/client/node')
+      const transport = createHttpTransport()
+      const slow = `http://127.0.0.1:${proxy.port}`
+      const client = behind.clientWith({
+        ports: {
+          transport: {
+            send: (part) => transport.send({ ...part, url: part.url.replace(behind.app.cloud.ossUrl, slow) }),
+          },
+        },
+      })
+      const { key } = await client.upload(path, {
+        partSizeBytes: 2 * MiB,
+        parallel: 1,
+        stallTimeoutMs: 100,
+        onNotice: (notice) => notice.type === 'retry' && retried.push(notice.of),
+      }).done
+      expect(await behind.objectSha256(key)).toBe(await sha256OfFile(path))
+      expect(retried.every((part) => part === 1)).toBe(true)
+    } finally {
+      await proxy.close()
+    }
   })
 
   it('may be down for a while before the first byte', async () => {

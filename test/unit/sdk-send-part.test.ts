@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { bytesBody } from '../../client-sdk/byte-source.ts'
 import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
 import { createGrantAges } from '../../client-sdk/grant-age.ts'
+import { createLineSpeed } from '../../client-sdk/line-speed.ts'
 import { type PartReply, type PartRequestToSend, TransportException } from '../../client-sdk/part-transport.ts'
 import { createProgressMeter } from '../../client-sdk/progress.ts'
 import type { RetryNotice } from '../../client-sdk/retry-streak.ts'
@@ -68,6 +69,7 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
     serverClock,
     meter,
     retry: { baseMs: 1, capMs: 10, maxAttempts: 3, budgetMs: 60_000 },
+    line: createLineSpeed(),
     stallTimeoutMs: 1000,
     onMoved: () => {},
     onRetry: (notice) => retries.push(notice),
@@ -166,6 +168,54 @@ describe('one part', () => {
     const sending = cancelled.run()
     cancelled.controller.abort(new Error('stop'))
     await expect(sending).rejects.toThrow('stop')
+  })
+
+  it('is given twice the time after each attempt that stood still', async () => {
+    const still: Attempt = ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    const { run, retries } = setUp([still, still, still, stored], {
+      stallTimeoutMs: 100,
+      retry: { baseMs: 1, capMs: 1, maxAttempts: 9, budgetMs: 60_000 },
+    })
+    await run()
+    expect(retries.map(({ error }) => error.message.match(/moved for (.*) s/)?.[1])).toEqual(['0.1', '0.2', '0.4'])
+  })
+
+  it('is not given up while bytes move, or for having been paused, only for an outage that lasts', async () => {
+    let nowMs = 0
+    const clock = { ...systemClock, nowMs: () => nowMs, sleep: async () => {} }
+    const retry = { baseMs: 1, capMs: 1, maxAttempts: 99, budgetMs: 120_000 }
+    /** Moves bytes for five minutes, and says nothing more for `silentMs` before it breaks. */
+    const breaks =
+      (silentMs: number): Attempt =>
+      async ({ onProgress }) => {
+        nowMs += 300_000
+        onProgress(4)
+        nowMs += silentMs
+        throw new TransportException('ECONNRESET')
+      }
+    const moving = setUp([breaks(0), breaks(0), breaks(0), stored], { clock, retry })
+    await moving.run()
+    expect(moving.urls).toHaveLength(4)
+    const silent = setUp([breaks(50_000)], { clock, retry })
+    await expect(silent.run()).rejects.toMatchObject({ code: 'network' })
+    // The silence of the first attempt came before the first failure.
+    expect(silent.urls).toHaveLength(4)
+    const paused = setUp([], { clock, retry })
+    let sends = 0
+    const pausedAtFirst: Attempt = async () => {
+      sends += 1
+      if (sends > 3) return { status: 200, header: () => null, text: '' }
+      paused.deps.gate.pause()
+      setImmediate(() => {
+        nowMs += 3_600_000
+        paused.deps.gate.resume()
+      })
+      throw new TransportException('ECONNRESET')
+    }
+    Object.assign(paused.deps.transport, { send: pausedAtFirst })
+    await paused.run()
+    expect(sends).toBe(4)
   })
 
   it('is no failure of the part when it is paused: the attempt is made again, without a wait', async () => {
