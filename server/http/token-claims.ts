@@ -5,7 +5,7 @@ import { Problem } from '../problem.ts'
 
 const scopes = ['uploads', 'uploads:tenant', 'credentials', 'credentials:direct', 'admin'] as const satisfies Scope[]
 
-/** The tenant of an operator's token: all of them, under /v1/admin only. */
+/** The tenant of an operator's token: all of them, under /v1/admin only. Only an explicit `tenant` claim says so. */
 export const EVERY_TENANT = '*'
 
 // A subject or tenant reaches rows and log lines: control characters and lone surrogates could be stored in neither.
@@ -29,7 +29,8 @@ const Claims = z.object({
 
 /**
  * Who a verified token's payload speaks for. Scopes Partway does not know are ignored; `uploads:tenant` includes `uploads`.
- * Throws `unauthenticated` for claims that are missing or malformed.
+ * Throws `unauthenticated` for claims that are missing or malformed, and for a `sub` of `*` without a `tenant`: issuers may let people choose
+ * their subject, and nobody may choose to be every tenant.
  */
 export function principalOf(payload: unknown): Principal {
   const claims = Claims.safeParse(payload)
@@ -37,6 +38,9 @@ export function principalOf(payload: unknown): Principal {
     throw new Problem('unauthenticated', 'The bearer token’s claims are not valid.', { cause: claims.error })
   }
   const { sub, tenant = sub, scope = '', limits = {} } = claims.data
+  if (tenant === EVERY_TENANT && claims.data.tenant === undefined) {
+    throw new Problem('unauthenticated', 'A token with the subject * must name its tenant.')
+  }
   const named = new Set(scope.split(' '))
   if (named.has('uploads:tenant')) named.add('uploads')
   return { subject: sub, tenant, scopes: new Set(scopes.filter((known) => named.has(known))), limits }
