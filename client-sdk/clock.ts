@@ -1,3 +1,5 @@
+import { onAbort } from './abort-link.ts'
+
 /** Time and waiting, so that tests and sleeping laptops have one place to stand. */
 export interface Clock {
   /** Milliseconds since 1970 by this machine's clock. */
@@ -20,15 +22,16 @@ export const systemClock: Clock = {
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
-    const onAbort = () => {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    }
+    let forget = () => {}
     const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
+      forget()
       resolve()
     }, ms)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    if (!signal) return
+    forget = onAbort(signal, () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    })
   })
 }
 
@@ -38,16 +41,14 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
  */
 export interface ServerClock {
   nowMs(): number
-  isKnown(): boolean
   /** `serverMs` was the server's time somewhere between `askedAtMs` and now. */
   learn(serverMs: number, askedAtMs: number): void
 }
 
 export function createServerClock(clock: Clock): ServerClock {
-  let offsetMs: number | undefined
+  let offsetMs = 0
   return {
-    nowMs: () => clock.nowMs() + (offsetMs ?? 0),
-    isKnown: () => offsetMs !== undefined,
+    nowMs: () => clock.nowMs() + offsetMs,
     learn(serverMs, askedAtMs) {
       if (Number.isFinite(serverMs)) offsetMs = serverMs - (askedAtMs + clock.nowMs()) / 2
     },

@@ -1,3 +1,5 @@
+import { onAbort } from './abort-link.ts'
+
 /** Why requests in flight are dropped by a pause. Never reaches a caller. */
 export const pausedReason = Symbol('paused')
 
@@ -34,16 +36,15 @@ export function createRunGate(): RunGate {
       signal.throwIfAborted()
       while (controller.signal.aborted) {
         await new Promise<void>((resolve, reject) => {
-          const onAbort = () => {
+          const forget = onAbort(signal, () => {
             waiting = waiting.filter((other) => other !== go)
             reject(signal.reason)
-          }
+          })
           const go = () => {
-            signal.removeEventListener('abort', onAbort)
+            forget()
             resolve()
           }
           waiting.push(go)
-          signal.addEventListener('abort', onAbort, { once: true })
         })
       }
     },

@@ -3,7 +3,8 @@ import { basename, resolve } from 'node:path'
 import type { ByteSource } from '../byte-source.ts'
 import { ClientException } from '../errors.ts'
 
-const pieceBytes = 524_288
+/** Each stream in flight has two of these: 8 MiB for 32 parts. */
+const pieceBytes = 131_072
 
 /**
  * A file as a source, read through one FileHandle. (Not fs.openAsBlob: on Node 20 and 24 it reports sizes modulo 2^32.)
