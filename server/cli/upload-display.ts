@@ -32,10 +32,17 @@ export function createUploadDisplay(options: {
   let lastRetryAtMs = Number.NEGATIVE_INFINITY
   let restoredBytes = 0
 
+  /** Takes the bar away. It goes back to where it began, so nothing else may be written while it is there. */
+  function clearBar() {
+    if (isBarShown) bar?.stop()
+    isBarShown = false
+  }
+
   function say(line: string) {
     if (isQuiet) return
-    // The bar redraws itself below at its next turn.
-    stream.write(isBarShown ? `\r\u001b[K${line}\n` : `${line}\n`)
+    clearBar()
+    // The next progress draws the bar again, below.
+    stream.write(`${line}\n`)
   }
 
   function inWords({ currentBytes, totalBytes, bytesPerSecond, etaSeconds }: UploadProgress): string {
@@ -80,10 +87,7 @@ export function createUploadDisplay(options: {
       if (state === 'verifying') say(`${name}: comparing the file with what was stored before`)
       if (state === 'completing') say(`${name}: every part is stored, joining them`)
     },
-    end() {
-      if (isBarShown) bar?.stop()
-      isBarShown = false
-    },
+    end: clearBar,
     result({ id, key, crc64, sizeBytes, sentBytes }) {
       const stored = restoredBytes > 0 ? `, ${bytesInWords(restoredBytes)} were stored before` : ''
       const seconds = Math.round((Date.now() - startedAtMs) / 1000)

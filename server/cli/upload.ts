@@ -67,6 +67,8 @@ async function upload(file: string, options: UploadCommandOptions): Promise<void
   // Without PARTWAY_URL the session is that of the local server on this data directory.
   const recordDir = options.recordDir ?? (config.url === null ? join(config.dataDir, 'records') : userRecordDir())
   const display = createUploadDisplay({ file, isQuiet: options.json === true, stream: process.stderr })
+  // Also when a second signal ends everything: the bar has changed how the terminal wraps lines.
+  process.once('exit', display.end)
   const client = createUploadClient(session)
   try {
     const task = client.upload(file, {
