@@ -7,10 +7,12 @@ import type { ProblemCode, ProblemDocument } from './contract/problem.ts'
  * - `timeout`: an answer took longer than allowed, or OSS never finished joining the parts
  * - `source-changed`: the file is not, or no longer, the one whose parts are stored
  * - `source-unreadable`: the file is missing, not a regular file, or cannot be read
- * - `invalid-argument`: an option or argument is out of its bounds
+ * - `invalid-argument`: an option or argument is out of its bounds, or what `token()` gave is no token
+ * - `token-unavailable`: `token()` failed or never answered; nothing is tried again, what may pass is for `token()` to repeat
  * - `invalid-reply`: an answer that does not follow the contract, e.g. from a proxy in between
  * - `upload-ended`: the upload was aborted by somebody else while it ran
  * - `corrupted`: bytes keep arriving at OSS other than they left
+ * - `unexpected`: a mistake of the SDK, or of a port it was given; `cause` tells
  */
 export type ClientErrorCode =
   | 'cancelled'
@@ -19,9 +21,11 @@ export type ClientErrorCode =
   | 'source-changed'
   | 'source-unreadable'
   | 'invalid-argument'
+  | 'token-unavailable'
   | 'invalid-reply'
   | 'upload-ended'
   | 'corrupted'
+  | 'unexpected'
 
 /** A failure that no server answered: local, network or cancelled. Messages never hold a signed URL or a token. */
 export class ClientException extends Error {
@@ -105,7 +109,6 @@ export function cancelled(cause?: unknown): ClientException {
 /** Any thrown value as one of the two exceptions callers are promised. */
 export function toException(error: unknown): ClientException | ServiceException {
   if (error instanceof ClientException || error instanceof ServiceException) return error
-  if (error instanceof RangeError) return new ClientException('invalid-argument', error.message, { cause: error })
   const message = error instanceof Error ? error.message : String(error)
-  return new ClientException('network', message, { cause: error })
+  return new ClientException('unexpected', message, { cause: error })
 }

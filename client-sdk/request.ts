@@ -39,7 +39,7 @@ const defaultTimeoutMs = 30_000
 /**
  * The one way to the server: base URL, token, time limit, retries, problem → exception. Every endpoint may be called twice with the
  * same effect, so a lost answer is simply asked for again. Throws ServiceException for an answer that is not success,
- * ClientException `network`, `timeout`, `invalid-reply` or whatever `signal` aborts with.
+ * ClientException `network`, `timeout`, `invalid-reply`, those of {@link BearerToken}, or whatever `signal` aborts with.
  */
 export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Promise<{ status: number; body: Reply }> {
   const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', call.onRetry ?? deps.onRetry)
@@ -47,61 +47,59 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
   for (;;) {
     call.signal?.throwIfAborted()
     await deps.clock.online(call.signal)
-    let failure: ClientException | ServiceException
-    let token: string | undefined
+    const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
+    const token = await deps.token.get({ signal: call.signal, timeoutMs })
     try {
-      token = await deps.token.get()
-      return await attempt<Reply>(deps, call, token)
+      return await attempt<Reply>(deps, call, token, timeoutMs)
     } catch (error) {
       if (call.signal?.aborted) throw call.signal.reason
-      if (error instanceof ClientException || error instanceof ServiceException) failure = error
-      else failure = unreachable(deps.baseUrl, error, token === undefined)
-    }
-    if (failure instanceof ServiceException) {
-      if (failure.status === 401 && token !== undefined && mayRefreshToken) {
-        mayRefreshToken = false
-        deps.token.refuse(token)
-        continue
-      }
-      await streak.waitOrThrow(failure, failure, call.signal)
-    } else {
-      await streak.waitOrThrow(failure, {}, call.signal)
+      if (error instanceof ServiceException) {
+        if (error.status === 401 && mayRefreshToken) {
+          mayRefreshToken = false
+          deps.token.refuse(token)
+        } else await streak.waitOrThrow(error, error, call.signal)
+      } else if (error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')) {
+        await streak.waitOrThrow(error, {}, call.signal)
+      } else throw error
     }
   }
 }
 
-async function attempt<Reply>(deps: RequestDeps, call: ServerRequest, token: string) {
-  const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
+async function attempt<Reply>(deps: RequestDeps, call: ServerRequest, token: string, timeoutMs: number) {
+  const url = urlOf(deps.baseUrl, call)
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body)
   const link = linkSignals(call.signal)
   const timer = setTimeout(
     () => link.abort(new ClientException('timeout', `The server did not answer within ${timeoutMs / 1000} s`)),
     timeoutMs,
   )
   const askedAtMs = deps.clock.nowMs()
+  let response: Response
+  let text: string
   try {
-    const response = await deps.fetch(urlOf(deps.baseUrl, call), {
+    response = await deps.fetch(url, {
       method: call.method,
       headers: {
         ...call.headers,
         accept: 'application/json, application/problem+json',
         authorization: `Bearer ${token}`,
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(body === undefined ? {} : { body }),
       cache: 'no-store',
       signal: link.signal,
     })
-    const date = response.headers.get('date')
-    if (date) deps.serverClock.learn(Date.parse(date), askedAtMs)
-    const text = await response.text()
-    if (!response.ok) throw problemFromReply(response, text, deps.serverClock.nowMs())
-    return { status: response.status, body: parseObject<Reply>(text, response.status) }
+    text = await response.text()
   } catch (error) {
-    throw link.signal.aborted ? link.signal.reason : error
+    throw link.signal.aborted ? link.signal.reason : unreachable(deps.baseUrl, error)
   } finally {
     clearTimeout(timer)
     link.release()
   }
+  const date = response.headers.get('date')
+  if (date) deps.serverClock.learn(Date.parse(date), askedAtMs)
+  if (!response.ok) throw problemFromReply(response, text, deps.serverClock.nowMs())
+  return { status: response.status, body: parseObject<Reply>(text, response.status) }
 }
 
 function urlOf(baseUrl: string, call: ServerRequest): string {
@@ -125,8 +123,7 @@ function parseObject<Reply>(text: string, status: number): Reply {
 }
 
 /** Platforms put the reason in `cause`; its code says more than "fetch failed". */
-function unreachable(baseUrl: string, error: unknown, isToken: boolean): ClientException {
-  if (isToken) return new ClientException('network', 'The token could not be obtained', { cause: error })
+function unreachable(baseUrl: string, error: unknown): ClientException {
   const cause = error instanceof Error ? (error.cause as { code?: unknown; message?: unknown } | undefined) : undefined
   const reason = cause?.code ?? cause?.message ?? (error instanceof Error ? error.message : String(error))
   return new ClientException('network', `The server at ${originOf(baseUrl)} cannot be reached: ${String(reason)}`, {

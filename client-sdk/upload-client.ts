@@ -23,7 +23,10 @@ export interface Ports<Source> {
 export interface ClientOptions {
   /** Where the Partway server is, with the path it is mounted under. */
   baseUrl: string
-  /** Gives a bearer token. Asked at the first call, and again when the server refuses the one in use. */
+  /**
+   * Gives a bearer token. Asked at the first call, and again when the server refuses the one in use. When it throws, so does the call, at
+   * once: an outage of what it asks is its own to wait out.
+   */
   token: () => string | Promise<string>
   /** How an outage of server or OSS is waited out, see {@link defaultRetryPolicy}. Uploads may say otherwise. */
   retry?: Partial<RetryPolicy> | undefined

@@ -39,6 +39,8 @@ function clientFailure(error: ClientException, file: string): [ExitCode, string]
         exitCode.sourceChanged,
         `${error.message}. Nothing was mixed. To upload ${file} as it is now, from zero: --on-source-changed restart`,
       ]
+    case 'token-unavailable':
+      return [exitCode.unauthorized, error.message]
     case 'invalid-argument':
       return [exitCode.usage, error.message]
     default:

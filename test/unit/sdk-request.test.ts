@@ -111,9 +111,39 @@ describe('a request to the server', () => {
     const good = setUp([page, () => json(200, {})])
     await expect(request(good.deps, get)).resolves.toMatchObject({ status: 200 })
     const odd = setUp([() => new Response('<html>Log in</html>', { status: 200 })])
-    await expect(request(odd.deps, { ...get, retry: { ...odd.deps.retry, maxAttempts: 1 } })).rejects.toMatchObject({
-      code: 'invalid-reply',
-    })
+    await expect(request(odd.deps, get)).rejects.toMatchObject({ code: 'invalid-reply' })
+    expect(odd.calls).toHaveLength(1)
+  })
+
+  it('takes no token that cannot stand in a header, and never repeats it', async () => {
+    for (const token of ['', 'a\nsecret', 'b secret', 'ü', undefined as unknown as string]) {
+      const { deps, calls, slept } = setUp([() => json(200, {})])
+      deps.token = createBearerToken(() => token)
+      const error = await request(deps, get).catch((thrown) => thrown)
+      expect(error).toMatchObject({ code: 'invalid-argument' })
+      expect(error.message).not.toContain('secret')
+      expect([calls, slept]).toEqual([[], []])
+    }
+  })
+
+  it('ends at once when the token cannot be had, and asks for it anew the next time', async () => {
+    const { deps, calls, slept } = setUp([() => json(200, {})])
+    const broken = new Error('no session')
+    const answers: (() => string | Promise<string>)[] = [() => Promise.reject(broken), () => 'fine']
+    deps.token = createBearerToken(() => answers.shift()?.() ?? '')
+    await expect(request(deps, get)).rejects.toMatchObject({ code: 'token-unavailable', cause: broken })
+    expect([calls, slept]).toEqual([[], []])
+    await expect(request(deps, get)).resolves.toMatchObject({ status: 200 })
+  })
+
+  it('waits for a token that never comes no longer than its time limit or its signal', async () => {
+    const { deps } = setUp([() => json(200, {})])
+    deps.token = createBearerToken(() => new Promise(() => {}))
+    await expect(request(deps, { ...get, timeoutMs: 5 })).rejects.toMatchObject({ code: 'token-unavailable' })
+    const controller = new AbortController()
+    const waiting = request(deps, { ...get, signal: controller.signal })
+    setImmediate(() => controller.abort(new Error('enough')))
+    await expect(waiting).rejects.toThrow('enough')
   })
 
   it('ends an attempt that gets no answer, and tries again', async () => {
