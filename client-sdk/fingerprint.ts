@@ -19,8 +19,8 @@ export function fingerprintRanges(sizeBytes: number): { start: number; end: numb
 
 /**
  * Recognises a file by its size and content, not by its name or times, so that another device finds the upload too. Reads at most
- * 4 MiB of any file. Files that differ only between the samples share a fingerprint; that is harmless, because stored parts are
- * compared with the source before an upload goes on. Form: `p1:{size}:{MD5 in hex}:{CRC-64 in decimal}`.
+ * 4 MiB of any file. Files that differ only between the samples share a fingerprint: an upload found by it alone is taken for another
+ * file's until its stored parts have been compared with the source. Form: `p1:{size}:{MD5 in hex}:{CRC-64 in decimal}`.
  */
 export async function fingerprintOf(source: ByteSource, hashing: Hashing, signal?: AbortSignal): Promise<string> {
   const ranges = fingerprintRanges(source.sizeBytes)

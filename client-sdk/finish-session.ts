@@ -2,6 +2,7 @@ import { runTogether } from './abort-link.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { isPlannedPart, partSize } from './contract/part-plan.ts'
 import type { Upload } from './contract/upload.ts'
+import { ClientException } from './errors.ts'
 import { finishUpload, refusedParts } from './finish-upload.ts'
 import { buffersFor, grantedOf } from './first-parts.ts'
 import type { Session } from './open-session.ts'
@@ -9,6 +10,7 @@ import type { PartLedger } from './part-ledger.ts'
 import type { PreparedPart } from './prepared-part.ts'
 import { createSessionSender, type SessionSender } from './session-sender.ts'
 import { partsOtherThan, partsThatDiffer } from './stored-parts.ts'
+import { UploadEnded } from './upload-fate.ts'
 import type { OnceDeps } from './upload-once.ts'
 import { verifySource } from './verify-source.ts'
 
@@ -39,19 +41,36 @@ export async function finishSession(
   if (session.isResumed) run.notify({ type: 'resumed', id: session.upload.id, restoredBytes })
   run.meter.begin(restoredBytes)
   run.reports.now()
+  if (!session.isOurs) await claimSession(deps, session, ledger, signal)
   run.setPhase('sending')
-  let isVerified = false
+  let isVerified = !session.isOurs
   await runTogether(signal, [
     async (together) => {
       await sender.send(partsOtherThan(plan, stored, readyNumbers), ready, together)
       if (!isVerified) run.setPhase('verifying')
     },
     async (together) => {
+      if (isVerified) return
       await verifySource({ ...deps, gate: run.gate, ledger }, storedParts, together)
       isVerified = true
     },
   ])
   return completeSession(deps, session, ledger, sender, signal)
+}
+
+/**
+ * Makes an upload that was found by its fingerprint this source's own, if what is stored of it is. Throws UploadEnded `other-content` when it
+ * is not: two files that differ only between the samples of their fingerprint are two files, and each deserves an upload.
+ */
+async function claimSession(deps: OnceDeps, session: Session, ledger: PartLedger, signal: AbortSignal): Promise<void> {
+  try {
+    await verifySource({ ...deps, gate: deps.run.gate, ledger }, session.storedParts, signal)
+  } catch (error) {
+    const isOther = error instanceof ClientException && error.code === 'source-changed'
+    throw isOther ? new UploadEnded('other-content') : error
+  }
+  deps.run.isOurs = true
+  await deps.record.save(session.upload.id)
 }
 
 /** Completes; parts the server finds missing or different are sent again, a few times. */

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { PartGrant, StoredPart } from './contract/part.ts'
-import { type PartPlan, planParts } from './contract/part-plan.ts'
+import { MAX_PART_BYTES, MIN_PART_BYTES, type PartPlan, planParts } from './contract/part-plan.ts'
 import type { Upload } from './contract/upload.ts'
 import { ClientException, isServerProblem } from './errors.ts'
 import type { PreparedPart } from './prepared-part.ts'
@@ -16,6 +16,11 @@ export interface Session {
   /** From the stored part size, whatever the options say. */
   plan: PartPlan
   isResumed: boolean
+  /**
+   * False when only the server's memory of the fingerprint led here: the upload may be one of another file, and nothing may be sent into
+   * it, nor may it be aborted, before its parts were compared with the source.
+   */
+  isOurs: boolean
   /** Parts of the planned size. Others are sent again. */
   storedParts: StoredPart[]
   /** For the parts that were prepared before the upload was created, if the server accepted their size. */
@@ -34,8 +39,8 @@ export interface OpenSessionDeps {
   prepareFirst(plan: PartPlan): Promise<PreparedPart[]>
   /** For the create call: aborts a moment after a cancel, so that an upload just created is known and can be aborted. */
   createSignal: AbortSignal
-  /** The upload exists from here on: a cancel has something to abort. */
-  onUpload(upload: Upload): void
+  /** The upload exists from here on: a cancel has something to abort if it `isOurs`. */
+  onUpload(upload: Upload, isOurs: boolean): void
   /** The recorded upload cannot be gone on with; another one is begun or found. */
   onRecordEnded(id: string, reason: EndReason): void
 }
@@ -46,7 +51,7 @@ export interface OpenSessionDeps {
  */
 export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): Promise<Session> {
   const recorded = deps.useRecord ? await findRecorded(deps, signal) : undefined
-  if (recorded) return resumed(deps, recorded, signal)
+  if (recorded) return { ...(await resumed(deps, recorded, signal)), isOurs: true }
 
   const { file, options } = deps
   const plan = planParts(file.sizeBytes, options.partSizeBytes)
@@ -65,11 +70,13 @@ export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): P
     // Without `resume` only the key makes a repeated create find what the lost answer was about.
     { signal: deps.createSignal, ...(options.resume ? {} : { idempotencyKey: randomKey() }) },
   )
-  deps.onUpload(upload)
+  // Without `resume` the key led here, which nobody else has.
+  const isOurs = isNew || !options.resume
+  deps.onUpload(upload, isOurs)
   signal.throwIfAborted()
-  await deps.record.save(upload.id)
-  if (!isNew) return { ...(await resumed(deps, upload, signal)), grants }
-  return { upload, plan: planOf(upload, file.sizeBytes), isResumed: false, storedParts: [], grants }
+  if (isOurs) await deps.record.save(upload.id)
+  if (!isNew) return { ...(await resumed(deps, upload, signal)), isOurs, grants }
+  return { upload, plan: planOf(upload, file.sizeBytes), isResumed: false, isOurs, storedParts: [], grants }
 }
 
 /** The upload the record names, if it is about this file and still alive or finished. Otherwise the caller is told, and it is forgotten. */
@@ -82,7 +89,7 @@ async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise
     const isOurs = upload.fingerprint === deps.file.fingerprint && upload.sizeBytes === deps.file.sizeBytes
     if (!isOurs) return undefined
     if (upload.state !== 'aborting' && upload.state !== 'aborted') {
-      deps.onUpload(upload)
+      deps.onUpload(upload, true)
       return upload
     }
     reason = upload.abortReason ?? 'upload-gone'
@@ -94,7 +101,7 @@ async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise
   return undefined
 }
 
-async function resumed(deps: OpenSessionDeps, found: Upload, signal: AbortSignal): Promise<Session> {
+async function resumed(deps: OpenSessionDeps, found: Upload, signal: AbortSignal): Promise<Omit<Session, 'isOurs'>> {
   const upload = await whilePending(deps, found, signal)
   throwIfOver(upload)
   const plan = planOf(upload, deps.file.sizeBytes)
@@ -115,6 +122,8 @@ async function whilePending(deps: OpenSessionDeps, found: Upload, signal: AbortS
 
 /** The plan of a known upload. Throws ClientException `invalid-reply` when it is not one for `sizeBytes`. */
 export function planOf(upload: Upload, sizeBytes: number): PartPlan {
+  const isPossible = upload.partSizeBytes >= MIN_PART_BYTES && upload.partSizeBytes <= MAX_PART_BYTES
+  if (!isPossible) throw invalidReply('the upload has parts of an impossible size')
   const plan = planParts(sizeBytes, upload.partSizeBytes)
   const isAgreed = upload.sizeBytes === sizeBytes && upload.partCount === plan.partCount
   if (!isAgreed) throw invalidReply('the upload is of another size')

@@ -2,7 +2,7 @@ import type { Upload } from './contract/upload.ts'
 import { isServerProblem } from './errors.ts'
 import type { UploadApi } from './upload-api.ts'
 
-/** Why an upload cannot go on: its abort reason, unknown to the server, or completed from another content than the source's. */
+/** Why an upload cannot go on: its abort reason, unknown to the server, or of another content than the source's. */
 export type EndReason = NonNullable<Upload['abortReason']> | 'not-found' | 'other-content'
 
 /** The upload has ended without an object. Internal: callers see a notice and a fresh start, or `upload-ended`. */

@@ -37,6 +37,8 @@ export interface UploadRun {
   setPhase(phase: Exclude<UploadTaskState, 'paused'>): void
   notify(notice: UploadNotice): void
   upload?: Upload | undefined
+  /** Whether `upload` is known to be of this source. One of another file must not be aborted. */
+  isOurs?: boolean | undefined
   record?: SafeRecord | undefined
   checkpointer?: Checkpointer | undefined
 }
@@ -76,8 +78,8 @@ export async function uploadFile(
         run.notify({ type: 'record-unavailable', error }),
       )
       run.record = record
-      // The parts of a changed source's old upload must not be found again.
-      const resume = options.resume && restartedFor !== 'source-changed'
+      // An upload with other parts than the source's must not be found again.
+      const resume = options.resume && restartedFor !== 'source-changed' && restartedFor !== 'other-content'
       const { upload, crc64 } = await uploadOnce({
         ...deps,
         options: { ...options, resume },

@@ -53,8 +53,9 @@ export async function uploadOnce(deps: OnceDeps): Promise<{ upload: Upload; crc6
           first = await prepareFirstParts({ ...deps, plan, buffers }, options.parallel, link.signal)
           return first
         },
-        onUpload(upload) {
+        onUpload(upload, isOurs) {
           run.upload = upload
+          run.isOurs = isOurs
         },
         onRecordEnded: (previousId, reason) => run.notify({ type: 'restarted', previousId, reason }),
       },

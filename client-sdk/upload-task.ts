@@ -19,7 +19,8 @@ export interface UploadTask {
   pause(): void
   resume(): void
   /**
-   * Stops everything. With `deleteUploadOnCancelling` the upload is aborted on the server and its record deleted. Resolves when nothing is
+   * Stops everything. With `deleteUploadOnCancelling` the upload is aborted on the server and its record deleted, unless
+   * it was found by its fingerprint only and not yet compared with the source: then it may be another file's. Resolves when nothing is
    * in flight; rejects when the server could not be told, or had completed the upload already. `done` rejects with `cancelled`.
    */
   cancel(): Promise<void>
@@ -78,7 +79,7 @@ export function startUploadTask(
     const recordedId = (await run.record?.load())?.id
     // Cancelled before the upload was found: the record still knows which one it would have been, unless a fresh one was wanted.
     const id = run.upload?.id ?? (options.resume ? recordedId : undefined)
-    if (id === undefined) return
+    if (id === undefined || run.isOurs === false) return
     await abortUnlessGone(deps.api, id)
     if (recordedId === id) await run.record?.delete()
   }
