@@ -13,10 +13,12 @@ export interface AliyunObjectStoreOptions extends OssConnection {
   signContentLength: boolean
   /** Refuse to replace an object. */
   forbidOverwrite: boolean
+  /** How long the reply to a Complete is waited for. Default 25 s: below a lease. */
+  completeTimeoutMs?: number
 }
 
 // The service goes on joining parts when nobody listens any more; HeadObject tells the outcome later.
-const completeTimeoutMs = 25_000
+const defaultCompleteTimeoutMs = 25_000
 // The default credential chain renews 15 minutes before the end, so what it returns lives that long: unless a token was set by hand, or
 // renewing fails, which the chain does not tell.
 const temporaryCredentialsLiveSeconds = 900
@@ -113,7 +115,7 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
           headers: overwrite,
           body: `<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`,
           expect: ['NoSuchUpload', 'FileAlreadyExists', 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'],
-          timeoutMs: completeTimeoutMs,
+          timeoutMs: options.completeTimeoutMs ?? defaultCompleteTimeoutMs,
         }),
       )
     },

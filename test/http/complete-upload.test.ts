@@ -1,6 +1,8 @@
 import type { Upload } from '@partway/client/contract'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FaultEffect } from '../../server/local-cloud/faults.ts'
+import { createAliyunObjectStore } from '../../server/oss/aliyun-object-store.ts'
+import { staticCredentials } from '../../server/oss/credential-source.ts'
 import { completeUpload } from '../../server/uploads/complete-upload.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
 import { type Api, crc64Of, createApi, createFor, MiB, partOf, sendParts, sha256Of, someBytes } from '../support/api.ts'
@@ -88,6 +90,30 @@ describe('completing when the reply of OSS is lost', () => {
     const reply = await api('completeUpload', { id: upload.id, body: { crc64: crc64Of(bytes) } })
     expect([reply.status, reply.body.upload?.state]).toEqual([200, 'completed'])
     expect(sha256Of(await readObject(app.cloud, upload.key))).toBe(sha256Of(bytes))
+  })
+
+  it('ends completed after no reply in time', async () => {
+    const { config } = app.deps
+    const credentials = staticCredentials(config.oss.credentials ?? { accessKeyId: '', accessKeySecret: '' })
+    const objects = createAliyunObjectStore({
+      ...config.oss,
+      ...config.uploads,
+      credentials,
+      now: app.deps.now,
+      completeTimeoutMs: 300,
+    })
+    const impatient = await startTestApp({ beside: app, deps: { objects } })
+    const { bytes, upload } = await uploaded()
+    app.cloud.faults.add({
+      match: { verb: 'CompleteMultipartUpload', key: upload.key },
+      times: 1,
+      effect: { kind: 'delay', at: 'reply', delayMs: 2000 },
+    })
+    const impatientApi = createApi(impatient.url, app.token({ subject: 'alice', tenant: 'acme' }))
+    const reply = await impatientApi('completeUpload', { id: upload.id, body: { crc64: crc64Of(bytes) } })
+    expect([reply.status, reply.body.upload?.state]).toEqual([200, 'completed'])
+    expect(sha256Of(await readObject(app.cloud, upload.key))).toBe(sha256Of(bytes))
+    await impatient.close()
   })
 
   it('ends completed when the Complete never arrived: the parts are joined again', async () => {
