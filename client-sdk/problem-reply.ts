@@ -38,8 +38,20 @@ function parseProblem(text: string): ProblemDocument | undefined {
   try {
     const value = JSON.parse(text) as Partial<ProblemDocument> | null
     if (typeof value?.code !== 'string' || typeof value.title !== 'string') return undefined
-    return value as ProblemDocument
+    const { errors, parts, detail, instance, ...rest } = value as ProblemDocument
+    return {
+      ...rest,
+      ...(typeof detail === 'string' ? { detail } : {}),
+      ...(typeof instance === 'string' ? { instance } : {}),
+      ...(isListOf(errors, ['pointer', 'detail'], 'string') ? { errors } : {}),
+      ...(isListOf(parts, ['partNumber'], 'number') ? { parts } : {}),
+    }
   } catch {
     return undefined
   }
+}
+
+function isListOf<List>(list: List, names: string[], type: string): list is NonNullable<List> {
+  const isItem = (item: Record<string, unknown> | null) => names.every((name) => typeof item?.[name] === type)
+  return Array.isArray(list) && list.every(isItem)
 }

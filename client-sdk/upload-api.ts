@@ -1,5 +1,7 @@
 import type { Reply, RequestBody } from './contract/endpoints.ts'
 import type { Upload, UploadState } from './contract/upload.ts'
+import { ClientException } from './errors.ts'
+import { replyShapes, type Shape } from './reply-shape.ts'
 import type { CallOptions, ServerRequest } from './request.ts'
 
 export type CreateUploadBody = RequestBody<'createUpload'>
@@ -50,32 +52,42 @@ export function createUploadApi(
   send: <Body>(call: ServerRequest) => Promise<{ status: number; body: Body }>,
 ): UploadApi {
   const pathOf = (id: string, rest = '') => `/v1/uploads/${encodeURIComponent(id)}${rest}`
-  const bodyOf = async <Body>(call: ServerRequest) => (await send<Body>(call)).body
+  /** Throws ClientException `invalid-reply` for an answer without the fields that are relied on. */
+  const sendChecked = async <Body>(call: ServerRequest, hasShape: Shape) => {
+    const reply = await send<Body>(call)
+    if (hasShape(reply.body)) return reply
+    throw new ClientException(
+      'invalid-reply',
+      `The answer to ${call.method} ${call.path} lacks what the contract promises: is this the Partway server?`,
+    )
+  }
+  const bodyOf = async <Body>(call: ServerRequest, hasShape: Shape) => (await sendChecked<Body>(call, hasShape)).body
   return {
     async createUpload(body, { idempotencyKey, ...options } = {}) {
       const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
       const call = { ...options, method: 'POST', path: '/v1/uploads', headers, body } as const
-      const reply = await send<Reply<'createUpload'>>(call)
+      const reply = await sendChecked<Reply<'createUpload'>>(call, replyShapes.created)
       return { ...reply.body, isNew: reply.status === 201 }
     },
-    listUploads: (query, options) => bodyOf({ ...options, method: 'GET', path: '/v1/uploads', query: { ...query } }),
+    listUploads: (query, options) =>
+      bodyOf({ ...options, method: 'GET', path: '/v1/uploads', query: { ...query } }, replyShapes.uploads),
     getUpload: (id, { reconcile, ...options } = {}) =>
-      bodyOf({ ...options, method: 'GET', path: pathOf(id), query: { reconcile: reconcile || undefined } }),
+      bodyOf(
+        { ...options, method: 'GET', path: pathOf(id), query: { reconcile: reconcile || undefined } },
+        replyShapes.upload,
+      ),
     listParts: (id, query, options) =>
-      bodyOf({ ...options, method: 'GET', path: pathOf(id, '/parts'), query: { ...query } }),
+      bodyOf({ ...options, method: 'GET', path: pathOf(id, '/parts'), query: { ...query } }, replyShapes.parts),
     grantParts: (id, parts, options) =>
-      bodyOf({ ...options, method: 'POST', path: pathOf(id, '/grants'), body: { parts } }),
+      bodyOf({ ...options, method: 'POST', path: pathOf(id, '/grants'), body: { parts } }, replyShapes.grants),
     saveCheckpoint: (id, parts, options) =>
-      bodyOf({ ...options, method: 'PUT', path: pathOf(id, '/checkpoint'), body: { parts } }),
+      bodyOf({ ...options, method: 'PUT', path: pathOf(id, '/checkpoint'), body: { parts } }, replyShapes.upload),
     completeUpload: (id, body, options) =>
-      bodyOf({
-        timeoutMs: completeTimeoutMs,
-        ...options,
-        method: 'POST',
-        path: pathOf(id, '/complete'),
-        body: body ?? {},
-      }),
-    abortUpload: (id, options) => bodyOf({ ...options, method: 'DELETE', path: pathOf(id) }),
-    getTime: (options) => bodyOf({ ...options, method: 'GET', path: '/v1/time' }),
+      bodyOf(
+        { timeoutMs: completeTimeoutMs, ...options, method: 'POST', path: pathOf(id, '/complete'), body: body ?? {} },
+        replyShapes.upload,
+      ),
+    abortUpload: (id, options) => bodyOf({ ...options, method: 'DELETE', path: pathOf(id) }, replyShapes.upload),
+    getTime: (options) => bodyOf({ ...options, method: 'GET', path: '/v1/time' }, replyShapes.any),
   }
 }

@@ -33,5 +33,10 @@ export function createUploadClient(
 }
 
 async function openSource(source: NodeSource): Promise<ByteSource> {
-  return typeof source === 'string' ? openFileSource(source) : readerSource(source)
+  if (typeof source === 'string' && source !== '') return openFileSource(source)
+  if (typeof source === 'object' && typeof source?.read === 'function') return readerSource(source)
+  throw new ClientException(
+    'invalid-argument',
+    'the source must be the path of a file, or an object with sizeBytes and read',
+  )
 }

@@ -22,6 +22,9 @@ export function readerSource(reader: Reader): ByteSource {
     } catch (error) {
       throw new ClientException('source-unreadable', 'The source cannot be read', { cause: error })
     }
+    if (!(bytes instanceof Uint8Array)) {
+      throw new ClientException('source-unreadable', 'The source gave something other than a Uint8Array')
+    }
     if (bytes.byteLength === end - start) return bytes
     throw new ClientException('source-changed', `The source gave ${bytes.byteLength} bytes instead of ${end - start}`)
   }

@@ -9,6 +9,7 @@ import {
   bytesBody,
   createDirectoryRecordStore,
   createHttpTransport,
+  createUploadClient,
   openFileSource,
   TransportException,
 } from '@partway/client/node'
@@ -316,4 +317,16 @@ it('the package says which file each of its entries is', async () => {
   const json = JSON.parse(await readFile(join(import.meta.dirname, '../../client-sdk/package.json'), 'utf8'))
   expect(Object.keys(json.exports)).toEqual(['.', './node', './contract'])
   expect(json.sideEffects).toBe(false)
+})
+
+it('a source that is none, or gives something else than bytes, ends at once', async () => {
+  const fetchNever = () => Promise.reject(new Error('nothing is asked of the server'))
+  const client = createUploadClient({ baseUrl: 'http://x', token: () => 't', ports: { fetch: fetchNever } })
+  for (const source of [undefined, null, '', 5, {}]) {
+    await expect(client.upload(source as never).done).rejects.toMatchObject({ code: 'invalid-argument' })
+  }
+  for (const bytes of [undefined, 'text', [1, 2]]) {
+    const reader = { sizeBytes: 2, read: () => bytes as never }
+    await expect(client.upload(reader).done).rejects.toMatchObject({ code: 'source-unreadable' })
+  }
 })

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createBearerToken } from '../../client-sdk/bearer-token.ts'
 import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
+import type { Upload } from '../../client-sdk/contract/upload.ts'
+import { planOf } from '../../client-sdk/open-session.ts'
 import { request } from '../../client-sdk/request.ts'
+import { createUploadApi, type UploadApi } from '../../client-sdk/upload-api.ts'
 
 type Answer = () => Response | Promise<Response>
 
@@ -175,4 +178,73 @@ describe('a request to the server', () => {
     await request(deps, get)
     expect(Math.abs(serverClock.nowMs() - Date.now() - 3_600_000)).toBeLessThan(3000)
   })
+})
+
+describe('an answer without what the contract promises', () => {
+  const upload = {
+    id: 'u',
+    state: 'uploading',
+    key: 'k',
+    sizeBytes: 8,
+    partSizeBytes: 8,
+    partCount: 1,
+    etag: null,
+    crc64: null,
+  }
+  const grant = {
+    partNumber: 1,
+    method: 'PUT',
+    url: 'http://oss/x',
+    headers: {},
+    sizeBytes: 8,
+    expiresAt: '2030-01-01T00:00:00Z',
+  }
+  const apiOver = (body: unknown) => {
+    const server = setUp([() => json(200, body)])
+    return { api: createUploadApi((call) => request(server.deps, call)), calls: server.calls }
+  }
+
+  it('is `invalid-reply`, and is not asked for again', async () => {
+    const wrong: [unknown, (api: UploadApi) => Promise<unknown>][] = [
+      [{}, (api) => api.getUpload('u')],
+      [[], (api) => api.getTime()],
+      [{ upload: { ...upload, partSizeBytes: '8' } }, (api) => api.getUpload('u')],
+      [{ upload }, (api) => api.createUpload({ fileName: 'x', sizeBytes: 8 } as never)],
+      [{ grants: [{ ...grant, url: 'http://' }] }, (api) => api.grantParts('u', [])],
+      [{ grants: [{ ...grant, headers: { a: 'b\nc' } }] }, (api) => api.grantParts('u', [])],
+      [{ grants: null }, (api) => api.grantParts('u', [])],
+      [{ parts: [{}], nextAfter: null }, (api) => api.listParts('u')],
+    ]
+    for (const [body, ask] of wrong) {
+      const { api, calls } = apiOver(body)
+      await expect(ask(api)).rejects.toMatchObject({ name: 'ClientException', code: 'invalid-reply' })
+      expect(calls).toHaveLength(1)
+    }
+    await expect(apiOver({ upload, more: 1 }).api.getUpload('u')).resolves.toMatchObject({ upload })
+    await expect(apiOver({ grants: [grant] }).api.grantParts('u', [])).resolves.toEqual({ grants: [grant] })
+  })
+
+  it('is an exception like any other when it is a problem with odd members', async () => {
+    const odd = {
+      code: 'invalid-request',
+      title: 'T',
+      status: 400,
+      errors: 'x',
+      parts: [null],
+      detail: 7,
+      instance: {},
+    }
+    const { deps } = setUp([() => json(400, odd)])
+    await expect(request(deps, get)).rejects.toMatchObject({
+      code: 'invalid-request',
+      message: 'T (invalid-request, HTTP 400)',
+    })
+  })
+})
+
+it('an upload with parts of an impossible size is `invalid-reply`', () => {
+  for (const partSizeBytes of [0, 1, 2 ** 50]) {
+    const upload = { sizeBytes: 8, partSizeBytes, partCount: 1 } as Upload
+    expect(() => planOf(upload, 8)).toThrow(expect.objectContaining({ code: 'invalid-reply' }))
+  }
 })
