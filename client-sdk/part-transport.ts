@@ -27,7 +27,7 @@ export interface PartReply {
  */
 export interface PartTransport {
   send(request: PartRequestToSend): Promise<PartReply>
-  /** Drops idle connections. */
+  /** Drops the connections that are kept. */
   close?(): void
 }
 

@@ -35,6 +35,8 @@ export interface ClientOptions {
 export interface UploadClient<Source> extends UploadApi {
   /** Starts an upload, or goes on with one. Throws ClientException `invalid-argument` for options out of their bounds. */
   upload(source: Source, options?: UploadOptions): UploadTask
+  /** Drops the connections to OSS that are kept. Call it when no upload runs: parts in flight would have to go again. */
+  close(): void
 }
 
 /** A client over the given ports. `@partway/client/node` brings Node's along. */
@@ -57,6 +59,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
     serverClock,
   }
   return {
+    close: () => ports.transport.close?.(),
     ...createUploadApi((call) => request({ ...shared, retry }, call)),
     upload(source, uploadOptions = {}) {
       const resolved = resolveOptions(uploadOptions, retry)

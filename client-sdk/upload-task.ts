@@ -19,9 +19,11 @@ export interface UploadTask {
   pause(): void
   resume(): void
   /**
-   * Stops everything. With `deleteUploadOnCancelling` the upload is aborted on the server and its record deleted, unless
-   * it was found by its fingerprint only and not yet compared with the source: then it may be another file's. Resolves when nothing is
-   * in flight; rejects when the server could not be told, or had completed the upload already. `done` rejects with `cancelled`.
+   * Stops everything. With `deleteUploadOnCancelling` the upload is aborted on the server and its record deleted, unless it was found by
+   * its fingerprint only and not yet compared with the source: then it may be another file's. Resolves when nothing is in flight;
+   * `done` rejects with `cancelled`. A completed upload stays: where its result was here first, `done` and this resolve as if
+   * nothing had been said; where the server completed it unheard, this rejects with its problem `upload-state-conflict`. Also
+   * rejects when the server could not be told.
    */
   cancel(): Promise<void>
 }

@@ -32,7 +32,8 @@ export async function call<Name extends EndpointName>(
 
 function failureOf(status: number, body: unknown): CommandFailure {
   const problem = ProblemDocument.safeParse(body)
-  const code = status === 401 || status === 403 ? exitCode.unauthorized : exitCode.failed
+  const code =
+    status === 401 || status === 403 ? exitCode.unauthorized : status === 503 ? exitCode.unreachable : exitCode.failed
   if (!problem.success) return new CommandFailure(code, `The server answered ${status} with something unexpected.`)
   const { title, detail, errors = [] } = problem.data
   const lines = errors.map((error) => `  ${error.pointer} ${error.detail}`)

@@ -21,7 +21,8 @@ const FETCH_TIMEOUT_MS = 5_000
 const MAX_SKEW_SECONDS = 60
 
 /** Asks everything the server depends on, each thing by itself, so that one failure hides no other. Leaves nothing behind. */
-export async function checkEverything(config: Config): Promise<Check[]> {
+export async function checkEverything(given: Config): Promise<Check[]> {
+  const config = await withRunningCloud(given)
   const objects = openObjects(config)
   try {
     return await Promise.all([
@@ -33,6 +34,18 @@ export async function checkEverything(config: Config): Promise<Check[]> {
     ])
   } finally {
     await objects.close()
+  }
+}
+
+/** The local cloud answers where the running server started it, whatever ports the doctor's own variables name. */
+async function withRunningCloud(config: Config): Promise<Config> {
+  const cloud = config.localCloud && (await readLocalFile(config.dataDir))?.cloud
+  if (!cloud) return config
+  const { ossUrl, publicOssUrl, stsUrl } = cloud
+  return {
+    ...config,
+    oss: { ...config.oss, endpoint: ossUrl, publicEndpoint: publicOssUrl },
+    sts: { ...config.sts, endpoint: stsUrl },
   }
 }
 

@@ -7,6 +7,8 @@ const LocalFile = z.object({
   /** Where the running server answers. */
   url: z.url(),
   pid: z.int(),
+  /** Where its object storage and its STS answer, if those are the local cloud. */
+  cloud: z.object({ ossUrl: z.url(), publicOssUrl: z.url(), stsUrl: z.url() }).optional(),
   /** Of the file with the secret that signs tokens; null when the server got its secret from JWT_SECRET. */
   secretFile: z.string().nullable(),
   issuer: z.string().nullable(),

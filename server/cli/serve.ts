@@ -88,6 +88,10 @@ function endOnBug(log: Logger): void {
   }
 }
 
+function cloudOf({ oss, sts }: Config) {
+  return { ossUrl: oss.endpoint, publicOssUrl: oss.publicEndpoint, stsUrl: sts.endpoint }
+}
+
 async function announceToCli({ config, port }: RunningServer): Promise<void> {
   const { key, issuer, audience } = config.jwt
   const isOwnSecret = loadConfig().jwt.key === null
@@ -95,6 +99,7 @@ async function announceToCli({ config, port }: RunningServer): Promise<void> {
     // Not PUBLIC_URL: that may lead through a proxy that is not there yet.
     url: urlTo(config.http.host, port),
     pid: process.pid,
+    ...(config.localCloud ? { cloud: cloudOf(config) } : {}),
     secretFile: isOwnSecret && key?.kind === 'secret' ? localSecretFile(config.dataDir) : null,
     issuer,
     audience,

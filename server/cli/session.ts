@@ -11,6 +11,8 @@ export interface Session {
   baseUrl: string
   /** A token that is valid now. Cheap; ask again after a 401 and before long work, and never keep the answer. */
   token: () => Promise<string>
+  /** Whether it is the server in local mode that runs on this data directory. */
+  isLocal: boolean
 }
 
 /**
@@ -35,11 +37,22 @@ export async function findSession(
     )
   }
   const given = config.token
-  if (given !== null) return { baseUrl, token: async () => given }
-  if (local?.url !== baseUrl) {
+  const isLocal = local !== null && isSameServer(local.url, baseUrl)
+  if (given !== null) return { baseUrl, token: async () => given, isLocal }
+  if (!isLocal) {
     throw new CommandFailure(exitCode.unauthorized, `PARTWAY_TOKEN is not set, and ${baseUrl} is not a local server.`)
   }
-  return { baseUrl, token: () => mintLocalToken(local, scopes, config) }
+  return { baseUrl, token: () => mintLocalToken(local, scopes, config), isLocal }
+}
+
+/** Whether two base URLs are of one server: this machine has several names for itself. */
+export function isSameServer(one: string, other: string): boolean {
+  const nameOf = (text: string) => {
+    const url = new URL(text)
+    const host = /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname) ? 'localhost' : url.hostname
+    return `${url.protocol}//${host}:${url.port}${url.pathname.replace(/\/+$/, '')}`
+  }
+  return nameOf(one) === nameOf(other)
 }
 
 const LOCAL_TOKEN_SECONDS = 900

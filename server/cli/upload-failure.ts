@@ -37,7 +37,7 @@ function clientFailure(error: ClientException, file: string): [ExitCode, string]
     case 'source-changed':
       return [
         exitCode.sourceChanged,
-        `${error.message}. Nothing was mixed. To upload ${file} as it is now, from zero: --on-source-changed restart`,
+        `${error.message}. Nothing was mixed. To upload ${file} as it is now, run the command again; if parts of its old content stand in the way, with --on-source-changed restart`,
       ]
     case 'token-unavailable':
       return [exitCode.unauthorized, error.message]

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createDirectoryRecordStore, createUploadClient, defaultRetryPolicy } from '@partway/client/node'
 import { Command, Option } from 'commander'
 import { loadCliConfig } from '../config.ts'
@@ -9,6 +9,7 @@ import { parseCount, parseMode, parsePartSize, parseSeconds } from './upload-arg
 import { createUploadDisplay } from './upload-display.ts'
 import { asCommandFailure } from './upload-failure.ts'
 import { pauseOnSignal } from './upload-signals.ts'
+import { printable } from './upload-words.ts'
 
 interface UploadCommandOptions {
   recordDir?: string
@@ -60,12 +61,17 @@ async function upload(file: string, options: UploadCommandOptions): Promise<void
       'Standard input cannot be uploaded: what is sent must be readable twice. Write it to a file first (a file of that name: ./-).',
     )
   }
+  if (options.name === undefined && /\p{Cc}/u.test(basename(file))) {
+    throw new CommandFailure(
+      exitCode.usage,
+      `The name of ${printable(file)} holds control characters, which no upload's name may. Give it another with --name.`,
+    )
+  }
   const config = loadCliConfig()
   const session = await findSession(['uploads'], config)
   // Asked once here, so that a missing token is said at once and not taken for an outage.
   await session.token()
-  // Without PARTWAY_URL the session is that of the local server on this data directory.
-  const recordDir = options.recordDir ?? (config.url === null ? join(config.dataDir, 'records') : userRecordDir())
+  const recordDir = options.recordDir ?? (session.isLocal ? join(config.dataDir, 'records') : userRecordDir())
   const display = createUploadDisplay({ file, isQuiet: options.json === true, stream: process.stderr })
   // Also when a second signal ends everything: the bar has changed how the terminal wraps lines.
   process.once('exit', display.end)

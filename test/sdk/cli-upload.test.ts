@@ -190,7 +190,8 @@ describe('partway upload', () => {
     expect(refused.stderr).toContain('--on-source-changed restart')
     const restarted = await finish(partwayUpload([...args, '--json', '--on-source-changed', 'restart']))
     expect(restarted.code).toBe(0)
-    expect(resultIn(restarted.stdout).sentBytes).toBe(12 * MiB)
+    // And what was sent into the old upload before the difference was seen.
+    expect(resultIn(restarted.stdout).sentBytes).toBeGreaterThanOrEqual(12 * MiB)
     expect(await bench.objectSha256(resultIn(restarted.stdout).key)).toBe(await sha256OfFile(path))
   })
 
