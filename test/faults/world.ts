@@ -39,6 +39,8 @@ export interface World {
   token(subject: string): string
   /** A GET signed with the root key. */
   getObject(key: string): Promise<Response>
+  /** How often the local cloud was asked for an operation since it started. */
+  ossRequests(operation: string): Promise<number>
   /** Unfinished multipart uploads in the whole bucket. */
   openMultipartUploads(): Promise<string[]>
   close(): Promise<void>
@@ -58,7 +60,7 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
   const directory = await mkdtemp(join(tmpdir(), 'partway-faults-'))
   const database = await createTestDatabase()
   const db = new pg.Pool({ connectionString: database.databaseUrl, max: 2 })
-  const [ossPort = 0, stsPort = 0] = await freePorts(2)
+  const [ossPort = 0, stsPort = 0, controlPort = 0] = await freePorts(3)
   const services: Service[] = []
   const proxies: TcpProxy[] = []
 
@@ -81,11 +83,16 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
   }
 
   const ossUrl = `http://127.0.0.1:${ossPort}`
-  const cloud = service(ossPort, signed('GET', ossUrl, '', { 'max-keys': '1' }), [partwayCommand, 'local-cloud'], {
-    PARTWAY_DATA_DIR: join(directory, 'data'),
-    LOCAL_OSS_PORT: String(ossPort),
-    LOCAL_STS_PORT: String(stsPort),
-  })
+  const cloud = service(
+    ossPort,
+    signed('GET', ossUrl, '', { 'max-keys': '1' }),
+    [partwayCommand, 'local-cloud', '--control-port', String(controlPort)],
+    {
+      PARTWAY_DATA_DIR: join(directory, 'data'),
+      LOCAL_OSS_PORT: String(ossPort),
+      LOCAL_STS_PORT: String(stsPort),
+    },
+  )
   await cloud.start()
   const ossLine = await startTcpProxy([ossPort], bytesPerSecond)
   proxies.push(ossLine)
@@ -126,6 +133,11 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
         PARTWAY_TOKEN: token(subject),
       }),
     getObject: (key) => fetch(signed('GET', ossUrl, key)),
+    async ossRequests(operation) {
+      const reply = await fetch(`http://127.0.0.1:${controlPort}/requests`)
+      const counts = (await reply.json()) as Record<string, number>
+      return counts[operation] ?? 0
+    },
     async openMultipartUploads() {
       const reply = await fetch(signed('GET', ossUrl, '', { uploads: null, 'max-uploads': '1000' }))
       return [...(await reply.text()).matchAll(/<UploadId>([^<]+)</g)].map((match) => match[1] ?? '')
