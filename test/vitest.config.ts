@@ -14,6 +14,7 @@ export default defineConfig({
         name,
         include: [`test/${name}/**/*.test.ts`],
         environment: 'node',
+        setupFiles: ['unit', 'http'].includes(name) ? ['test/support/fixed-seed.ts'] : [],
         testTimeout: name === 'faults' ? 180_000 : 60_000,
         hookTimeout: 120_000,
       },
