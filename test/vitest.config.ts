@@ -2,7 +2,8 @@ import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 // One project per folder of this directory. `partway-source` makes `@partway/client` mean the SDK's sources.
-const folders = ['unit', 'local-cloud', 'db', 'http', 'sdk', 'faults', 'live']
+const folders = ['unit', 'local-cloud', 'db', 'http', 'sdk', 'faults', 'live', 'browser']
+const timeoutsMs: Readonly<Record<string, number>> = { browser: 120_000, faults: 180_000 }
 
 export default defineConfig({
   ssr: { resolve: { conditions: ['partway-source', ...defaultServerConditions] } },
@@ -15,7 +16,8 @@ export default defineConfig({
         include: [`test/${name}/**/*.test.ts`],
         environment: 'node',
         setupFiles: ['unit', 'http'].includes(name) ? ['test/support/fixed-seed.ts'] : [],
-        testTimeout: name === 'faults' ? 180_000 : 60_000,
+        ...(name === 'browser' ? { globalSetup: 'test/support/sdk-bundle.ts' } : {}),
+        testTimeout: timeoutsMs[name] ?? 60_000,
         hookTimeout: 120_000,
       },
     })),
