@@ -7,6 +7,8 @@ export interface Checkpointer {
   add(claim: PartClaim): void
   /** Sends what has not been said yet. Never throws; what failed is kept for the next time. */
   flush(): Promise<void>
+  /** Says at once as much as a request may hold that outlives its page. What an answer comes to is never known. */
+  flushLast(): void
   /** No more timers. */
   close(): void
 }
@@ -15,9 +17,11 @@ export interface Checkpointer {
 const batchParts = 32
 const batchMs = 2000
 const maxPartsPerRequest = 1000
+/** 64 KiB is what browsers let all such requests of a page hold together; a claim is some 80 bytes. */
+const maxPartsLeaving = 400
 
 export function createCheckpointer(
-  save: (parts: RequestBody<'saveCheckpoint'>['parts']) => Promise<unknown>,
+  save: (parts: RequestBody<'saveCheckpoint'>['parts'], options: { keepalive: boolean }) => Promise<unknown>,
   clock: Clock,
 ): Checkpointer {
   const claims = new Map<number, PartClaim>()
@@ -29,7 +33,7 @@ export function createCheckpointer(
   async function saveBatch(): Promise<boolean> {
     const batch = [...claims.values()].slice(0, maxPartsPerRequest)
     try {
-      await save(batch)
+      await save(batch, { keepalive: false })
     } catch {
       return false
     }
@@ -74,6 +78,11 @@ export function createCheckpointer(
       while (claims.size > 0 && (await saveNow())) {
         // The next batch.
       }
+    },
+    flushLast() {
+      if (claims.size === 0) return
+      // The claims stay: a page that was only hidden says them again.
+      save([...claims.values()].slice(-maxPartsLeaving), { keepalive: true }).catch(() => {})
     },
     close: () => closed.abort(),
   }

@@ -12,6 +12,8 @@ import type { ProblemCode, ProblemDocument } from './contract/problem.ts'
  * - `invalid-reply`: an answer that does not follow the contract, e.g. from a proxy in between
  * - `upload-ended`: the upload was aborted by somebody else while it ran
  * - `corrupted`: bytes keep arriving at OSS other than they left
+ * - `cors-blocked`: the browser hides every answer of OSS or server: their CORS rules do not name the page's origin
+ * - `csp-blocked`: the page's own Content-Security-Policy does not let it reach OSS or server
  * - `unexpected`: a mistake of the SDK, or of a port it was given; `cause` tells
  */
 export type ClientErrorCode =
@@ -25,6 +27,8 @@ export type ClientErrorCode =
   | 'invalid-reply'
   | 'upload-ended'
   | 'corrupted'
+  | 'cors-blocked'
+  | 'csp-blocked'
   | 'unexpected'
 
 /** A failure that no server answered: local, network or cancelled. Messages never hold a signed URL or a token. */

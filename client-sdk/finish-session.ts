@@ -39,7 +39,7 @@ export async function finishSession(
 
   const restoredBytes = storedParts.reduce((sum, part) => sum + part.sizeBytes, 0)
   if (session.isResumed) run.notify({ type: 'resumed', id: session.upload.id, restoredBytes })
-  run.meter.begin(restoredBytes)
+  run.meter.begin(restoredBytes, { plan, partNumbers: stored })
   run.reports.now()
   if (!session.isOurs) await claimSession(deps, session, ledger, signal)
   run.setPhase('sending')
@@ -100,7 +100,7 @@ async function completeSession(
       const numbers = named.filter((number) => isPlannedPart(session.plan, number))
       if (numbers.length === 0) throw error
       run.setPhase('sending')
-      run.meter.lost(numbers.reduce((sum, number) => sum + partSize(session.plan, number), 0))
+      for (const number of numbers) run.meter.lost(number, partSize(session.plan, number))
       await sender.send(numbers, [], signal)
     }
   }

@@ -35,6 +35,10 @@ export interface OpenSessionDeps {
   /** False once the record has led nowhere: a store that cannot delete must not lead there again. */
   useRecord: boolean
   file: { name: string; sizeBytes: number; contentType?: string | undefined; fingerprint: string }
+  /** The upload somebody else here worked on until a moment ago. */
+  seenId?: string | undefined
+  /** Makes the upload this task's own; false while another task or tab, which took its file for the same, works on it. */
+  claim(id: string): Promise<boolean>
   /** Prepares the first parts, so that their grants come with the create call. */
   prepareFirst(plan: PartPlan): Promise<PreparedPart[]>
   /** For the create call: aborts a moment after a cancel, so that an upload just created is known and can be aborted. */
@@ -56,22 +60,17 @@ export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): P
   const { file, options } = deps
   const plan = planParts(file.sizeBytes, options.partSizeBytes)
   const first = await deps.prepareFirst(plan)
-  const { upload, grants, isNew } = await deps.api.createUpload(
-    {
-      fileName: file.name,
-      sizeBytes: file.sizeBytes,
-      partSizeBytes: plan.partSizeBytes,
-      fingerprint: file.fingerprint,
-      ...(options.resume ? { resume: true } : {}),
-      ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
-      ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
-      parts: first.map(({ partNumber, digest }) => ({ partNumber, md5: digest.md5 })),
-    },
-    // Without `resume` only the key makes a repeated create find what the lost answer was about.
-    { signal: deps.createSignal, ...(options.resume ? {} : { idempotencyKey: randomKey() }) },
-  )
+  let { resume } = options
+  let created = await create(deps, plan, first, resume)
+  if (!(await deps.claim(created.upload.id))) {
+    // An equal file is being sent into that one: two files deserve two objects.
+    resume = false
+    created = await create(deps, plan, first, resume)
+    await deps.claim(created.upload.id)
+  }
+  const { upload, grants, isNew } = created
   // Without `resume` the key led here, which nobody else has.
-  const isOurs = isNew || !options.resume
+  const isOurs = isNew || !resume
   deps.onUpload(upload, isOurs)
   signal.throwIfAborted()
   if (isOurs) await deps.record.save(upload.id)
@@ -79,13 +78,32 @@ export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): P
   return { upload, plan: planOf(upload, file.sizeBytes), isResumed: false, isOurs, storedParts: [], grants }
 }
 
-/** The upload the record names, if it is about this file and still alive or finished. Otherwise the caller is told, and it is forgotten. */
+function create(deps: OpenSessionDeps, plan: PartPlan, first: PreparedPart[], resume: boolean) {
+  const { file, options } = deps
+  return deps.api.createUpload(
+    {
+      fileName: file.name,
+      sizeBytes: file.sizeBytes,
+      partSizeBytes: plan.partSizeBytes,
+      fingerprint: file.fingerprint,
+      ...(resume ? { resume: true } : {}),
+      ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
+      ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+      parts: first.map(({ partNumber, digest }) => ({ partNumber, md5: digest.md5 })),
+    },
+    // Without `resume` only the key makes a repeated create find what the lost answer was about.
+    { signal: deps.createSignal, ...(resume ? {} : { idempotencyKey: randomKey() }) },
+  )
+}
+
+/** The upload the record names, or another task has worked on, if it is about this file and still alive or finished. Otherwise the caller is told, and it is forgotten. */
 async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise<Upload | undefined> {
-  const record = await deps.record.load()
-  if (!record) return undefined
+  const recordedId = (await deps.record.load())?.id
+  const id = recordedId ?? deps.seenId
+  if (id === undefined || !(await deps.claim(id))) return undefined
   let reason: EndReason
   try {
-    const { upload } = await deps.api.getUpload(record.id, { signal })
+    const { upload } = await deps.api.getUpload(id, { signal })
     const isOurs = upload.fingerprint === deps.file.fingerprint && upload.sizeBytes === deps.file.sizeBytes
     if (!isOurs) return undefined
     if (upload.state !== 'aborting' && upload.state !== 'aborted') {
@@ -93,11 +111,14 @@ async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise
       return upload
     }
     reason = upload.abortReason ?? 'upload-gone'
+    if (id === deps.seenId && reason === 'user') {
+      throw new ClientException('upload-ended', 'The upload was cancelled by the tab or task that was sending it')
+    }
   } catch (error) {
     if (!isServerProblem(error) || error.code !== 'upload-not-found') throw error
     reason = 'not-found'
   }
-  deps.onRecordEnded(record.id, reason)
+  deps.onRecordEnded(id, reason)
   return undefined
 }
 

@@ -27,7 +27,8 @@ export async function preparePart(
   signal: AbortSignal,
 ): Promise<PreparedPart> {
   const { start, end } = partRange(deps.plan, partNumber)
-  const buffer = deps.buffers.take()
+  // A Blob is handed over as it is: the platform reads it, and holding its bytes here would only cost memory.
+  const buffer = deps.source.blob ? undefined : deps.buffers.take()
   let isHeld = buffer !== undefined
   const release = () => {
     if (buffer && isHeld) deps.buffers.give(buffer)

@@ -11,7 +11,7 @@ export interface ProgressReports {
 
 export function createProgressReports(
   meter: ProgressMeter,
-  onProgress: ((progress: UploadProgress) => void) | undefined,
+  onProgress: (progress: UploadProgress) => void,
   intervalMs: number,
   nowMs: () => number,
 ): ProgressReports {
@@ -28,7 +28,6 @@ export function createProgressReports(
 
   return {
     moved() {
-      if (!onProgress) return
       const progress = meter.read()
       if (progress.currentBytes === progress.totalBytes || nowMs() - reportedAtMs >= intervalMs) report(progress)
     },

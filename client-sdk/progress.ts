@@ -1,3 +1,5 @@
+import type { PartPlan } from './contract/part-plan.ts'
+
 /** How far an upload is. */
 export interface UploadProgress {
   /** Stored bytes and bytes in flight. Never goes backwards; equals `totalBytes` once, when every part is stored. */
@@ -13,17 +15,29 @@ export interface UploadProgress {
   etaSeconds: number | null
 }
 
+/** How far each part is. A view of what goes on: read it again for every picture. */
+export interface PartsProgress {
+  readonly plan: PartPlan
+  isStored(partNumber: number): boolean
+  /** Bytes of the part that the network has taken in the attempt under way; 0 when none is. */
+  sentBytes(partNumber: number): number
+}
+
 export interface ProgressMeter {
   /** What is known to be stored before anything is sent, at the start or after the upload had to start again. */
-  begin(restoredBytes: number): void
+  begin(restoredBytes: number, restored?: { plan: PartPlan; partNumbers: Iterable<number> }): void
   /** The bytes of a part that the network has taken so far in this attempt. */
   sending(partNumber: number, sentBytes: number): void
   /** The attempt failed: its bytes have to go again. */
   retract(partNumber: number): void
   stored(partNumber: number, sizeBytes: number): void
   /** A part believed stored has to be sent again. */
-  lost(sizeBytes: number): void
+  /** Somebody else sends the file, and has come so far. */
+  mirror(news: { currentBytes: number; bytesPerSecond: number }): void
+  lost(partNumber: number, sizeBytes: number): void
   read(): UploadProgress
+  /** Undefined until the plan is agreed with the server. */
+  readParts(): PartsProgress | undefined
 }
 
 /** The speed forgets half of what it knew in this time. */
@@ -34,6 +48,8 @@ const sampleMs = 250
 /** Counts bytes. Pure but for `nowMs`, a clock in ms. */
 export function createProgressMeter(totalBytes: number, nowMs: () => number): ProgressMeter {
   const inFlight = new Map<number, number>()
+  let storedParts = new Set<number>()
+  let parts: PartsProgress | undefined
   let inFlightBytes = 0
   let storedBytes = 0
   let restoredBytes = 0
@@ -65,11 +81,18 @@ export function createProgressMeter(totalBytes: number, nowMs: () => number): Pr
   }
 
   return {
-    begin(bytes) {
+    begin(bytes, restored) {
       inFlight.clear()
+      storedParts = new Set(restored?.partNumbers)
+      parts = restored && {
+        plan: restored.plan,
+        isStored: (partNumber) => storedParts.has(partNumber),
+        sentBytes: (partNumber) => inFlight.get(partNumber) ?? 0,
+      }
       inFlightBytes = 0
       storedBytes = bytes
       restoredBytes = bytes
+      bytesPerSecond = 0
       measure()
     },
     sending(partNumber, bytes) {
@@ -83,12 +106,19 @@ export function createProgressMeter(totalBytes: number, nowMs: () => number): Pr
     retract: leaveFlight,
     stored(partNumber, sizeBytes) {
       leaveFlight(partNumber)
+      storedParts.add(partNumber)
       storedBytes += sizeBytes
       measure()
     },
-    lost(sizeBytes) {
+    mirror(news) {
+      highestBytes = Math.max(highestBytes, Math.min(news.currentBytes, totalBytes - 1))
+      bytesPerSecond = news.bytesPerSecond
+    },
+    lost(partNumber, sizeBytes) {
+      storedParts.delete(partNumber)
       storedBytes -= sizeBytes
     },
+    readParts: () => parts,
     read() {
       // Bytes in flight may still fail: the total is shown only when OSS has all of them.
       const reached = storedBytes >= totalBytes ? totalBytes : Math.min(storedBytes + inFlightBytes, totalBytes - 1)

@@ -2,6 +2,7 @@ import { linkSignals } from './abort-link.ts'
 import type { BearerToken } from './bearer-token.ts'
 import type { Clock, ServerClock } from './clock.ts'
 import { ClientException, ServiceException } from './errors.ts'
+import type { ExplainFailure } from './explain-failure.ts'
 import { problemFromReply } from './problem-reply.ts'
 import type { RetryPolicy } from './retry.ts'
 import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
@@ -13,6 +14,8 @@ export interface CallOptions {
   timeoutMs?: number | undefined
   retry?: RetryPolicy | undefined
   onRetry?: ((notice: RetryNotice) => void) | undefined
+  /** The request may outlive the page that makes it: for what has to be said while leaving. At most 64 KiB. */
+  keepalive?: boolean | undefined
 }
 
 export interface ServerRequest extends CallOptions {
@@ -32,6 +35,7 @@ export interface RequestDeps {
   serverClock: ServerClock
   retry: RetryPolicy
   onRetry?: ((notice: RetryNotice) => void) | undefined
+  explainFailure?: ExplainFailure | undefined
 }
 
 const defaultTimeoutMs = 30_000
@@ -44,6 +48,7 @@ const defaultTimeoutMs = 30_000
 export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Promise<{ status: number; body: Reply }> {
   const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', call.onRetry ?? deps.onRetry)
   let mayRefreshToken = true
+  let networkFailures = 0
   for (;;) {
     call.signal?.throwIfAborted()
     await deps.clock.online(call.signal)
@@ -59,6 +64,12 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
           deps.token.refuse(token)
         } else await streak.waitOrThrow(error, error, call.signal)
       } else if (error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')) {
+        networkFailures += 1
+        const reason =
+          networkFailures === 2
+            ? await deps.explainFailure?.(urlOf(deps.baseUrl, call), 'server', call.signal)
+            : undefined
+        if (reason) throw reason
         await streak.waitOrThrow(error, {}, call.signal)
       } else throw error
     }
@@ -87,6 +98,7 @@ async function attempt<Reply>(deps: RequestDeps, call: ServerRequest, token: str
       },
       ...(body === undefined ? {} : { body }),
       cache: 'no-store',
+      ...(call.keepalive ? { keepalive: true } : {}),
       signal: link.signal,
     })
     text = await response.text()

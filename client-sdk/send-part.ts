@@ -1,38 +1,35 @@
-import { linkSignals } from './abort-link.ts'
 import { type ByteSource, rangeBody } from './byte-source.ts'
-import type { Clock, ServerClock } from './clock.ts'
+import type { ServerClock } from './clock.ts'
 import { type PartPlan, partRange } from './contract/part-plan.ts'
 import { ClientException, type ServiceException } from './errors.ts'
+import type { ExplainFailure } from './explain-failure.ts'
 import type { GrantAges } from './grant-age.ts'
 import type { GrantDesk } from './grant-desk.ts'
 import type { Hashing } from './hashing.ts'
-import { type LineSpeed, longestWaitMs } from './line-speed.ts'
+import { longestWaitMs } from './line-speed.ts'
 import { ossErrorFromReply } from './oss-reply.ts'
+import { attemptPart, type PartAttemptDeps, Stalled, takePlace } from './part-attempt.ts'
 import { judgePartReply } from './part-reply.ts'
-import { type PartReply, type PartTransport, TransportException } from './part-transport.ts'
+import { TransportException } from './part-transport.ts'
 import type { GrantedPart } from './prepared-part.ts'
-import type { ProgressMeter } from './progress.ts'
 import type { RetryPolicy } from './retry.ts'
-import { createRetryStreak, type RetryNotice, type RetryStreak } from './retry-streak.ts'
-import { pausedReason, type RunGate } from './run-gate.ts'
+import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
+import { pausedReason } from './run-gate.ts'
 
-export interface SendPartDeps {
+export interface SendPartDeps extends PartAttemptDeps {
   source: ByteSource
   plan: PartPlan
-  transport: PartTransport
   hashing: Hashing
   grants: GrantDesk
   ages: GrantAges
-  gate: RunGate
-  clock: Clock
   serverClock: ServerClock
-  meter: ProgressMeter
   retry: RetryPolicy
-  line: LineSpeed
   /** An attempt ends when no byte has moved for this long, or for longer where the line is known to be slow. */
   stallTimeoutMs: number
-  onMoved(): void
   onRetry?: ((notice: RetryNotice) => void) | undefined
+  explainFailure?: ExplainFailure | undefined
+  /** A stored part's checksum headers cannot be read. */
+  onHeadersHidden?: (() => void) | undefined
   /** OSS does not know the upload: throws what became of it, or returns when the server says that it lives. */
   onUploadMissing(): Promise<void>
 }
@@ -51,19 +48,25 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   let { grant, body } = part
   let freeRenewals = 0
   let stallMs = deps.stallTimeoutMs
+  const sendOnce = async () => {
+    const free = await takePlace(deps, streak, signal)
+    try {
+      if (deps.ages.isNearEnd(grant)) grant = await renew()
+      return await attemptPart(deps, { ...part, grant, body }, { stallMs, streak }, signal)
+    } finally {
+      free()
+    }
+  }
   for (;;) {
-    const waitingSinceMs = deps.clock.nowMs()
-    await deps.gate.opened(signal)
-    await deps.clock.online(signal)
-    streak.leaveOut(deps.clock.nowMs() - waitingSinceMs)
-    if (deps.ages.isNearEnd(grant)) grant = await renew()
-
     let error: ClientException | ServiceException
     try {
-      const reply = await attempt(deps, { ...part, grant, body }, { stallMs, streak }, signal)
+      const reply = await sendOnce()
       const refusal = ossErrorFromReply(reply, part.partNumber, deps.serverClock.nowMs())
       const verdict = judgePartReply(reply, refusal.code, part.digest)
-      if (verdict === 'stored') return deps.meter.stored(part.partNumber, body.sizeBytes)
+      if (verdict === 'stored') {
+        if (!reply.header('etag') && !reply.header('x-oss-hash-crc64ecma')) deps.onHeadersHidden?.()
+        return deps.meter.stored(part.partNumber, body.sizeBytes)
+      }
       deps.meter.retract(part.partNumber)
       if (verdict === 'renew') {
         freeRenewals += 1
@@ -86,6 +89,10 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (thrown === pausedReason) continue
       if (!(thrown instanceof TransportException)) throw thrown
       if (thrown instanceof Stalled) stallMs = Math.max(stallMs, Math.min(longestWaitMs, 2 * stallMs))
+      if (thrown.isOpaque && freeRenewals > 0) {
+        const reason = await deps.explainFailure?.(grant.url, 'oss', signal)
+        if (reason) throw reason
+      }
       if (thrown.isOpaque && freeRenewals < maxFreeRenewals) {
         // It may have been the grant: nobody here can tell. A new one costs no attempt, but a moment.
         freeRenewals += 1
@@ -96,58 +103,6 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })
       await streak.waitOrThrow(error, {}, signal)
     }
-  }
-}
-
-/** No byte has moved for too long. Perhaps the line is only slow: the next attempt is given twice the time. */
-class Stalled extends TransportException {
-  constructor(limitMs: number) {
-    super(`no byte moved for ${Math.round(limitMs / 100) / 10} s`)
-  }
-}
-
-/**
- * One request, under a timer that every moved byte sets back. Moved means handed to the system, whose buffer hides what a slow line has
- * still to carry: the last bytes of all, and the reply after them, get the time that takes.
- */
-async function attempt(
-  deps: SendPartDeps,
-  part: GrantedPart,
-  { stallMs, streak }: { stallMs: number; streak: RetryStreak },
-  signal: AbortSignal,
-): Promise<PartReply> {
-  const link = linkSignals(signal, deps.gate.signal)
-  const startedAtMs = deps.clock.nowMs()
-  let movedAtMs = startedAtMs
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const moved = (sentBytes: number) => {
-    movedAtMs = deps.clock.nowMs()
-    const limitMs = Math.max(stallMs, deps.line.drainMs(sentBytes, movedAtMs - startedAtMs))
-    clearTimeout(timer)
-    timer = setTimeout(() => link.abort(new Stalled(limitMs)), limitMs)
-  }
-  try {
-    link.signal.throwIfAborted()
-    moved(0)
-    const reply = await deps.transport.send({
-      method: part.grant.method,
-      url: part.grant.url,
-      headers: part.grant.headers,
-      body: part.body,
-      signal: link.signal,
-      onProgress(sentBytes) {
-        if (link.signal.aborted) return
-        moved(sentBytes)
-        deps.meter.sending(part.partNumber, sentBytes)
-        deps.onMoved()
-      },
-    })
-    if (reply.status === 200) deps.line.stored(part.body.sizeBytes, deps.clock.nowMs() - startedAtMs)
-    return reply
-  } finally {
-    clearTimeout(timer)
-    streak.leaveOut(movedAtMs - startedAtMs)
-    link.release()
   }
 }
 

@@ -31,10 +31,12 @@ export function createSessionSender(
   const { api, options, run } = deps
   const { id } = session.upload
   const ages = createGrantAges(deps.serverClock)
+  let areHeadersHidden = false
   const desk = createGrantDesk(api, id, signal)
   const checkpointer = createCheckpointer(
-    (parts) =>
+    (parts, { keepalive }) =>
       api.saveCheckpoint(id, parts, {
+        keepalive,
         signal: run.checkpointSignal,
         timeoutMs: checkpointTimeoutMs,
         retry: noRetry,
@@ -57,6 +59,11 @@ export function createSessionSender(
     meter: run.meter,
     onMoved: run.reports.moved,
     onRetry: run.notify,
+    onHeadersHidden() {
+      if (!areHeadersHidden) run.notify({ type: 'headers-hidden' })
+      areHeadersHidden = true
+    },
+    limiter: options.limiter,
     onUploadMissing: () => askFate(api, id, signal),
     grants: {
       async ask(part: { partNumber: number; md5: string }) {

@@ -2,11 +2,16 @@ import { createBearerToken } from './bearer-token.ts'
 import type { ByteSource } from './byte-source.ts'
 import { type Clock, createServerClock, systemClock } from './clock.ts'
 import { ClientException } from './errors.ts'
+import type { ExplainFailure } from './explain-failure.ts'
 import type { Hashing } from './hashing.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import { loadEngine, loadEngineOnline } from './load-engine.ts'
 import type { PartTransport } from './part-transport.ts'
+import type { RecordStore } from './record-store.ts'
 import { request } from './request.ts'
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
 import { createUploadApi, type UploadApi } from './upload-api.ts'
+import { createMemoryLocks, type UploadLocks } from './upload-locks.ts'
 import { resolveOptions, type UploadOptions } from './upload-options.ts'
 import { startUploadTask, type UploadTask } from './upload-task.ts'
 
@@ -18,6 +23,13 @@ export interface Ports<Source> {
   hashing: Hashing
   clock?: Clock | undefined
   fetch?: typeof fetch | undefined
+  /** Where uploads keep their records unless they say otherwise; by default nowhere. */
+  recordStore?: RecordStore | undefined
+  /** By default among the tasks of this client. */
+  locks?: UploadLocks | undefined
+  lifecycle?: Lifecycle | undefined
+  /** Where the platform hides why no answer came. */
+  explainFailure?: ExplainFailure | undefined
 }
 
 export interface ClientOptions {
@@ -57,12 +69,17 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
     fetch: ports.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init)),
     clock,
     serverClock,
+    explainFailure: ports.explainFailure,
   }
+  const locks = ports.locks ?? createMemoryLocks()
+  // On its way before the first file is chosen: by then there may be no network.
+  loadEngine().catch(() => {})
   return {
     close: () => ports.transport.close?.(),
     ...createUploadApi((call) => request({ ...shared, retry }, call)),
     upload(source, uploadOptions = {}) {
-      const resolved = resolveOptions(uploadOptions, retry)
+      const { recordStore = ports.recordStore } = uploadOptions
+      const resolved = resolveOptions({ ...uploadOptions, recordStore }, retry)
       const onRetry = resolved.onNotice
       const api = createUploadApi((call) => request({ ...shared, retry: resolved.retry, onRetry }, call))
       return startUploadTask(
@@ -72,6 +89,10 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
           serverClock,
           transport: ports.transport,
           hashing: ports.hashing,
+          locks,
+          lifecycle: ports.lifecycle,
+          explainFailure: ports.explainFailure,
+          loadEngine: (signal) => loadEngineOnline({ clock, retry: resolved.retry, onRetry }, signal),
           server: options.baseUrl.replace(/\/+$/, ''),
           openSource: () => ports.openSource(source),
         },

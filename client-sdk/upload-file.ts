@@ -3,17 +3,23 @@ import type { Checkpointer } from './checkpointer.ts'
 import type { Clock, ServerClock } from './clock.ts'
 import type { Upload } from './contract/upload.ts'
 import { ClientException } from './errors.ts'
+import type { ExplainFailure } from './explain-failure.ts'
+import { type FileLock, lockFile } from './file-lock.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Hashing } from './hashing.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import type { PartTransport } from './part-transport.ts'
-import type { ProgressMeter } from './progress.ts'
+import type { ProgressMeter, UploadProgress } from './progress.ts'
 import type { ProgressReports } from './progress-reports.ts'
 import type { RunGate } from './run-gate.ts'
 import { createSafeRecord, type SafeRecord } from './safe-record.ts'
 import type { UploadApi } from './upload-api.ts'
+import { createClaims } from './upload-claims.ts'
 import { type EndReason, UploadEnded } from './upload-fate.ts'
+import type { UploadLocks } from './upload-locks.ts'
 import { uploadOnce } from './upload-once.ts'
 import { checkSourceSize, type ResolvedOptions, type UploadNotice, type UploadTaskState } from './upload-options.ts'
+import { recordKey } from './upload-record.ts'
 
 export interface UploadFileDeps {
   api: UploadApi
@@ -21,6 +27,9 @@ export interface UploadFileDeps {
   hashing: Hashing
   clock: Clock
   serverClock: ServerClock
+  locks: UploadLocks
+  lifecycle?: Lifecycle | undefined
+  explainFailure?: ExplainFailure | undefined
 }
 
 /** What an upload shares with the task that shows it. */
@@ -36,6 +45,8 @@ export interface UploadRun {
   begin(sizeBytes: number): void
   setPhase(phase: Exclude<UploadTaskState, 'paused'>): void
   notify(notice: UploadNotice): void
+  /** Tells those who wait for the same file. */
+  share?: ((progress: UploadProgress) => void) | undefined
   upload?: Upload | undefined
   /** Whether `upload` is known to be of this source. One of another file must not be aborted. */
   isOurs?: boolean | undefined
@@ -69,15 +80,23 @@ export async function uploadFile(
   for (;;) {
     run.signal.throwIfAborted()
     const source = await deps.openSource()
+    const claims = createClaims(deps.locks)
+    let lock: FileLock | undefined
     try {
       checkSourceSize(source.sizeBytes)
       run.begin(source.sizeBytes)
       const fingerprint = options.fingerprint ?? (await fingerprintOf(source, deps.hashing, run.signal))
-      const about = { server: deps.server, fingerprint, sizeBytes: source.sizeBytes, identity: source.identity }
-      const record = createSafeRecord(options.recordStore, about, deps.clock.nowMs, (error) =>
+      const identity = identityOf(source, options)
+      const about = { server: deps.server, fingerprint, sizeBytes: source.sizeBytes, identity }
+      const record = createSafeRecord(options.recordStore ?? undefined, about, deps.clock.nowMs, (error) =>
         run.notify({ type: 'record-unavailable', error }),
       )
       run.record = record
+      if (options.resume && identity !== undefined) {
+        const name = recordKey(deps.server, fingerprint, identity)
+        lock = await lockFile({ ...deps, run, record }, name, run.signal)
+        run.share = (progress) => run.upload && deps.locks.tell(name, { id: run.upload.id, ...progress })
+      }
       // An upload with other parts than the source's must not be found again.
       const resume = options.resume && restartedFor !== 'source-changed' && restartedFor !== 'other-content'
       const { upload, crc64 } = await uploadOnce({
@@ -88,6 +107,8 @@ export async function uploadFile(
         fingerprint,
         record,
         useRecord: resume && restartedFor === undefined,
+        seenId: lock?.seenId,
+        claim: claims.claim,
       })
       const result = resultOf(upload, crc64, run.meter.read().sentBytes)
       await record.delete()
@@ -100,8 +121,17 @@ export async function uploadFile(
     } finally {
       run.checkpointer?.close()
       await source.close()
+      run.share = undefined
+      claims.release()
+      lock?.release()
     }
   }
+}
+
+/** One file under two names is two files. Without an identity nobody can tell a file from its copy. */
+function identityOf(source: ByteSource, { fileName }: ResolvedOptions): string | undefined {
+  if (source.identity === undefined || fileName === undefined) return source.identity
+  return JSON.stringify([fileName, source.identity])
 }
 
 function restartReason(error: unknown, options: ResolvedOptions): EndReason | 'source-changed' | undefined {

@@ -10,6 +10,7 @@ import { openSession, planOf } from './open-session.ts'
 import { createPartLedger, type PartLedger } from './part-ledger.ts'
 import type { PreparedPart } from './prepared-part.ts'
 import type { SafeRecord } from './safe-record.ts'
+import { partsOtherThan } from './stored-parts.ts'
 import { fateOf, UploadEnded, UploadFinished } from './upload-fate.ts'
 import type { UploadFileDeps, UploadRun } from './upload-file.ts'
 import type { ResolvedOptions } from './upload-options.ts'
@@ -24,6 +25,8 @@ export interface OnceDeps extends UploadFileDeps {
   fingerprint: string
   record: SafeRecord
   useRecord: boolean
+  seenId: string | undefined
+  claim(id: string): Promise<boolean>
 }
 
 /**
@@ -70,7 +73,8 @@ export async function uploadOnce(deps: OnceDeps): Promise<{ upload: Upload; crc6
     if (fate instanceof UploadFinished) {
       ledger ??= createPartLedger(planOf(run.upload, source.sizeBytes))
       run.notify({ type: 'resumed', id: run.upload.id, restoredBytes: source.sizeBytes })
-      run.meter.begin(source.sizeBytes)
+      const { plan } = ledger
+      run.meter.begin(source.sizeBytes, { plan, partNumbers: partsOtherThan(plan) })
       run.reports.now()
       return await confirmFinished(deps, run.upload.id, ledger, link.signal)
     }

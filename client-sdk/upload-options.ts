@@ -1,5 +1,6 @@
 import { DEFAULT_PART_BYTES, MAX_OBJECT_BYTES, MAX_PART_BYTES, MIN_PART_BYTES } from './contract/part-plan.ts'
 import { ClientException } from './errors.ts'
+import type { PartLimiter } from './part-limiter.ts'
 import type { UploadProgress } from './progress.ts'
 import type { RecordStore } from './record-store.ts'
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
@@ -16,13 +17,17 @@ export type UploadNotice =
   | { type: 'restarted'; previousId: string; reason: EndReason | 'source-changed' }
   /** The record store failed: after a crash only the server's memory is left to resume by. */
   | { type: 'record-unavailable'; error: unknown }
+  /** OSS stored a part, but the page may not read its checksums: the bucket's CORS rule exposes neither. The MD5 in each URL still holds. */
+  | { type: 'headers-hidden' }
 
 /**
- * `verifying`: everything is sent, and parts stored by earlier runs are still being compared with the source. `completing`: OSS joins
- * the parts. The last three are ends.
+ * `waiting`: another tab, or another task of this client, sends the same file; its progress is shown, and this task takes over when it
+ * stops. `verifying`: everything is sent, and parts stored by earlier runs are still being compared with the source. `completing`:
+ * OSS joins the parts. The last three are ends.
  */
 export type UploadTaskState =
   | 'preparing'
+  | 'waiting'
   | 'sending'
   | 'paused'
   | 'verifying'
@@ -36,6 +41,8 @@ export interface UploadOptions {
   mode?: 'presigned' | undefined
   /** Parts in flight at once: 1 to 32, by default 4. More helps on lines with a long round trip and costs a buffer each. */
   parallel?: number | undefined
+  /** Keeps the parts in flight of many uploads below one limit, on top of `parallel`. */
+  limiter?: PartLimiter | undefined
   /** 1 MiB to 5 GiB, by default 8 MiB; grown where the file would have over 10,000 parts. Ignored when an upload is resumed. */
   partSizeBytes?: number | undefined
   /** The name people see; by default the source's. */
@@ -46,12 +53,12 @@ export interface UploadOptions {
   /** Recognises the file on any device; by default from its size and samples of its content. */
   fingerprint?: string | undefined
   /**
-   * Go on with an open upload of the same content where there is one. By default true. Two equal files of one owner uploaded at once then
-   * share one upload and one object; false gives each its own.
+   * Go on with an open upload of the same content where there is one. By default true. Two equal files uploaded at once by one client, or
+   * by tabs of one browser, get an object each; by different devices of one owner they share one. False gives each its own.
    */
   resume?: boolean | undefined
-  /** Where a record of the unfinished upload is kept. Without one, resuming rests on the server's memory alone. */
-  recordStore?: RecordStore | undefined
+  /** Where a record of the unfinished upload is kept; by default the platform's place, if it has one. Null: resuming rests on the server's memory alone. */
+  recordStore?: RecordStore | null | undefined
   /** What `cancel()` does: by default true, the parts and the record are deleted; false keeps both for another run. */
   deleteUploadOnCancelling?: boolean | undefined
   /** When the source is not the one whose parts are stored: fail with `source-changed` (default), or start from zero, once. */

@@ -14,6 +14,11 @@ export interface UploadRecord {
 /** Longer texts are not records of ours. */
 const maxTextLength = 4096
 
+/** Whether this may be an upload's id, and so may stand in a path. */
+export function isUploadId(id: unknown): id is string {
+  return typeof id === 'string' && /^upl_[0-9a-f]{32}$/.test(id)
+}
+
 /** The key a record is kept under: one per server, content and source. */
 export function recordKey(server: string, fingerprint: string, identity: string | undefined): string {
   return JSON.stringify([server, fingerprint, identity ?? ''])
@@ -42,7 +47,7 @@ export function parseRecord(
   const { version, server, id, fingerprint, sizeBytes, savedAt } = value as Record<string, unknown>
   if (version !== 1 || server !== expected.server) return undefined
   if (fingerprint !== expected.fingerprint || sizeBytes !== expected.sizeBytes) return undefined
-  if (typeof id !== 'string' || !/^upl_[0-9a-f]{32}$/.test(id)) return undefined
+  if (!isUploadId(id)) return undefined
   if (typeof savedAt !== 'string') return undefined
   return { version, server, id, fingerprint: expected.fingerprint, sizeBytes: expected.sizeBytes, savedAt }
 }

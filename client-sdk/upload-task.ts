@@ -1,10 +1,10 @@
 import type { ByteSource } from './byte-source.ts'
 import { cancelled, isServerProblem, toException } from './errors.ts'
-import { createProgressMeter, type UploadProgress } from './progress.ts'
+import { createProgressMeter, type PartsProgress, type UploadProgress } from './progress.ts'
 import { createProgressReports } from './progress-reports.ts'
 import { createRunGate } from './run-gate.ts'
 import type { UploadApi } from './upload-api.ts'
-import { type UploadFileDeps, type UploadResult, type UploadRun, uploadFile } from './upload-file.ts'
+import type { UploadFileDeps, UploadResult, UploadRun, uploadFile } from './upload-file.ts'
 import type { ResolvedOptions, UploadTaskState } from './upload-options.ts'
 
 /** An upload under way. */
@@ -13,6 +13,8 @@ export interface UploadTask {
   readonly done: Promise<UploadResult>
   readonly state: UploadTaskState
   readonly progress: UploadProgress
+  /** How far each part is, once the plan is known. */
+  readonly parts: PartsProgress | undefined
   /** The upload's id, once there is one. */
   readonly id: string | undefined
   /** Drops the requests in flight; whole parts already sent stay. Does nothing when the task has ended. */
@@ -31,11 +33,15 @@ export interface UploadTask {
 /** Deleting must not keep a caller waiting who wants to stop. */
 const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAttempts: 4, budgetMs: 10_000 } }
 
+export interface UploadTaskDeps extends UploadFileDeps {
+  server: string
+  openSource(): Promise<ByteSource>
+  /** Gives what does the work; it may have to come over the network. */
+  loadEngine(signal: AbortSignal): Promise<{ uploadFile: typeof uploadFile }>
+}
+
 /** Starts at once. */
-export function startUploadTask(
-  deps: UploadFileDeps & { server: string; openSource(): Promise<ByteSource> },
-  options: ResolvedOptions,
-): UploadTask {
+export function startUploadTask(deps: UploadTaskDeps, options: ResolvedOptions): UploadTask {
   const canceller = new AbortController()
   const checkpoints = new AbortController()
   const gate = createRunGate()
@@ -52,9 +58,13 @@ export function startUploadTask(
     options.onStateChange(state)
   }
 
+  const tellProgress = (progress: UploadProgress) => {
+    run.share?.(progress)
+    options.onProgress?.(progress)
+  }
   const meterFor = (sizeBytes: number) => {
     const meter = createProgressMeter(sizeBytes, deps.clock.nowMs)
-    const reports = createProgressReports(meter, options.onProgress, options.progressIntervalMs, deps.clock.nowMs)
+    const reports = createProgressReports(meter, tellProgress, options.progressIntervalMs, deps.clock.nowMs)
     return { meter, reports }
   }
   let sizeBytes: number | undefined
@@ -88,7 +98,8 @@ export function startUploadTask(
 
   async function work(): Promise<UploadResult> {
     try {
-      const result = await uploadFile(deps, options, run)
+      const engine = await deps.loadEngine(canceller.signal)
+      const result = await engine.uploadFile(deps, options, run)
       run.setPhase('completed')
       return result
     } catch (error) {
@@ -103,6 +114,7 @@ export function startUploadTask(
       throw exception
     } finally {
       options.signal?.removeEventListener('abort', cancelQuietly)
+      forgetHide?.()
     }
   }
 
@@ -116,6 +128,8 @@ export function startUploadTask(
 
   if (options.signal?.aborted) canceller.abort(cancelled())
   else options.signal?.addEventListener('abort', cancelQuietly, { once: true })
+  // A page that is left has no time for more than what it knows already.
+  const forgetHide = deps.lifecycle?.onHide(() => run.checkpointer?.flushLast())
   const done = Promise.resolve().then(work)
   done.catch(() => {})
 
@@ -126,6 +140,9 @@ export function startUploadTask(
     },
     get progress() {
       return run.meter.read()
+    },
+    get parts() {
+      return run.meter.readParts()
     },
     get id() {
       return run.upload?.id

@@ -31,7 +31,8 @@ export function allowOrigins(origins: readonly string[]): RequestHandler {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
-    exposedHeaders: ['X-Request-Id', 'Retry-After'],
+    // Date: part URLs end by the server's clock, which clients learn from it.
+    exposedHeaders: ['X-Request-Id', 'Retry-After', 'Date'],
     maxAge: 600,
   })
   return (request, response, next) => {

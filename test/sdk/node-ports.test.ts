@@ -315,7 +315,7 @@ describe('parts over HTTP', () => {
 
 it('the package says which file each of its entries is', async () => {
   const json = JSON.parse(await readFile(join(import.meta.dirname, '../../client-sdk/package.json'), 'utf8'))
-  expect(Object.keys(json.exports)).toEqual(['.', './node', './contract'])
+  expect(Object.keys(json.exports)).toEqual(expect.arrayContaining(['.', './node', './contract']))
   expect(json.sideEffects).toBe(false)
 })
 

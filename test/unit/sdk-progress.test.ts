@@ -40,7 +40,7 @@ describe('progress', () => {
           if (kind === 'sending' && !stored.has(part)) meter.sending(part, bytes)
           if (kind === 'retract' && !stored.has(part)) meter.retract(part)
           if (kind === 'stored' && !stored.has(part)) finish(part)
-          if (kind === 'lost' && stored.delete(part)) meter.lost(100)
+          if (kind === 'lost' && stored.delete(part)) meter.lost(part, 100)
           reports.moved()
         }
         for (let part = 1; part <= 5; part++) if (!stored.has(part)) finish(part)

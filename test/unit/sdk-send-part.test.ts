@@ -65,6 +65,7 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
     grants: { ask: async () => nextGrant() },
     ages: createGrantAges(serverClock),
     gate: createRunGate(),
+    run: {},
     clock,
     serverClock,
     meter,
