@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { bytesBody } from '../../client-sdk/byte-source.ts'
 import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
+import { ClientException } from '../../client-sdk/errors.ts'
 import { createGrantAges } from '../../client-sdk/grant-age.ts'
 import { createLineSpeed } from '../../client-sdk/line-speed.ts'
 import { type PartReply, type PartRequestToSend, TransportException } from '../../client-sdk/part-transport.ts'
@@ -233,4 +234,114 @@ describe('one part', () => {
     expect(urls).toHaveLength(2)
     expect(retries).toEqual([])
   })
+
+  it('says why the platform hides the answer, when that can be found out, instead of trying for minutes', async () => {
+    const asked: string[] = []
+    const { run, urls } = setUp([fails(true)], {
+      explainFailure: async (url, of) => {
+        asked.push(`${of} ${url}`)
+        return new ClientException('cors-blocked', 'no CORS rule')
+      },
+    })
+    await expect(run()).rejects.toMatchObject({ code: 'cors-blocked' })
+    expect(urls).toHaveLength(2)
+    expect(asked).toEqual(['oss http://oss/grant-2'])
+  })
+
+  it('goes on when nobody can tell why the answer is hidden', async () => {
+    const { run, urls } = setUp([fails(true), fails(true), stored], { explainFailure: async () => undefined })
+    await run()
+    expect(urls).toHaveLength(3)
+  })
+
+  it('tells that checksums cannot be read, and takes the part for stored', async () => {
+    let told = 0
+    const onHeadersHidden = () => {
+      told += 1
+    }
+    await setUp([stored], { onHeadersHidden }).run()
+    expect(told).toBe(1)
+    const header = (name: string) => (name === 'x-oss-hash-crc64ecma' ? '1' : null)
+    await setUp([async () => ({ status: 200, header, text: '' })], { onHeadersHidden }).run()
+    expect(told).toBe(1)
+  })
+
+  it('drops a silent request when the device wakes up, and keeps one whose bytes move', async () => {
+    let wake = () => {}
+    let nowMs = 0
+    const lifecycle = {
+      onHide: () => () => {},
+      onWake: (run: () => void) => {
+        wake = run
+        return () => {}
+      },
+    }
+    let release = () => {}
+    const still: Attempt = ({ signal }) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        release = () => resolve({ status: 200, header: () => null, text: '' })
+      })
+    const { run, urls, deps, retries } = setUp([still], { lifecycle, stallTimeoutMs: 100_000 })
+    Object.assign(deps, { clock: { ...deps.clock, nowMs: () => nowMs } })
+    const sending = run()
+    await until(() => urls.length === 1)
+    nowMs += 4000
+    wake()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(urls).toHaveLength(1)
+    nowMs += 60_000
+    wake()
+    await until(() => urls.length === 2)
+    expect(retries[0]?.error).toMatchObject({ code: 'network' })
+    release()
+    await sending
+  })
+
+  it('takes a place for each attempt, and none while it waits for the next', async () => {
+    let taken = 0
+    const takenInWaits: number[] = []
+    const limiter = {
+      async acquire() {
+        taken += 1
+        return () => {
+          taken -= 1
+        }
+      },
+    }
+    const { run, deps } = setUp([fails(false), refused(403, 'AccessDenied'), stored], { limiter })
+    const sleep = async () => void takenInWaits.push(taken)
+    Object.assign(deps, { clock: { ...deps.clock, sleep } })
+    const send = deps.transport.send
+    Object.assign(deps.transport, {
+      send: (request: Parameters<typeof send>[0]) => {
+        expect(taken).toBe(1)
+        return send(request)
+      },
+    })
+    await run()
+    expect(takenInWaits).toEqual([0])
+    expect(taken).toBe(0)
+  })
+
+  it('gives its place back when no grant can be had', async () => {
+    let taken = 0
+    const limiter = {
+      async acquire() {
+        taken += 1
+        return () => {
+          taken -= 1
+        }
+      },
+    }
+    const { run, deps, nextGrant } = setUp([stored], { limiter })
+    Object.assign(deps, { grants: { ask: () => Promise.reject(new Error('no grant')) } })
+    await expect(run(nextGrant(-1000))).rejects.toThrow('no grant')
+    expect(taken).toBe(0)
+  })
 })
+
+/** Looks again after every turn of the event loop. */
+async function until(isDone: () => boolean): Promise<void> {
+  while (!isDone()) await new Promise((resolve) => setImmediate(resolve))
+}
