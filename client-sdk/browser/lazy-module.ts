@@ -1,6 +1,6 @@
-import { onAbort } from '../abort-link.ts'
 import type { Clock } from '../clock.ts'
 import { ClientException } from '../errors.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** How long a module that cannot be loaded is asked for again. */
 const budgetMs = 120_000
@@ -36,14 +36,6 @@ export function lazyModule<Module>(
       loading = undefined
       throw error
     })
-    return signal ? unlessAborted(loading, signal) : loading
+    return unlessAborted(loading, signal)
   }
-}
-
-function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const forget = onAbort(signal, () => reject(signal.reason))
-    promise.then(resolve, reject).finally(forget)
-  })
 }

@@ -6,8 +6,9 @@ const sleptMs = 15_000
 /** Browsers let timers of hidden pages run once a minute only. */
 const sleptWhileHiddenMs = 75_000
 
-/** What happens to this page. Listeners and timers are there only while somebody wants to know. */
+/** What happens to this page. Listeners and timers are there only while somebody wants to know. In a worker nothing happens. */
 export function createPageLifecycle(): Lifecycle {
+  if (!globalThis.document) return { onHide: () => () => {}, onWake: () => () => {} }
   return {
     onHide(run) {
       const onChange = () => {

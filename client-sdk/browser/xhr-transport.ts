@@ -3,9 +3,21 @@ import { type PartReply, type PartRequestToSend, type PartTransport, TransportEx
 
 const maxTextLength = 65_536
 
-/** Parts over XMLHttpRequest: fetch does not tell how far an upload is. Cookies are never sent along. */
-export function createXhrTransport(): PartTransport {
-  return { send }
+/**
+ * Parts over XMLHttpRequest: fetch does not tell how far an upload is. Cookies are never sent along. The origins that have let this page
+ * send something, by their CORS rules and the page's policy, are added to `reached`.
+ */
+export function createXhrTransport(reached: Set<string> = new Set()): PartTransport {
+  return {
+    send: (part) =>
+      send({
+        ...part,
+        onProgress(sentBytes) {
+          if (sentBytes > 0) reached.add(new URL(part.url).origin)
+          part.onProgress(sentBytes)
+        },
+      }),
+  }
 }
 
 async function send(part: PartRequestToSend): Promise<PartReply> {

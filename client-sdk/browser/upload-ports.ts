@@ -1,0 +1,6 @@
+/* What a page needs once it uploads, apart from what it loads first: see lazy-ports.ts. */
+export { createBrowserHashing } from './browser-hashing.ts'
+export { createBrowserRecordStore } from './browser-record-store.ts'
+export { explainFailure } from './explain-failure.ts'
+export { createWebLocks } from './web-locks.ts'
+export { createXhrTransport } from './xhr-transport.ts'
