@@ -62,16 +62,21 @@ export interface BrowserAppOptions extends TestAppOptions {
   bucketCors?: 'whole' | 'nothing-exposed' | 'none'
 }
 
-/** The whole server and its cloud for pages of other origins. */
-export function startBrowserApp({ origins, bucketCors = 'whole', ...options }: BrowserAppOptions): Promise<TestApp> {
+/** What a test app needs so that pages of other origins may use it. */
+export function browserAppOptions({ origins, bucketCors = 'whole', ...options }: BrowserAppOptions): TestAppOptions {
   const rule: CorsRule = { allowedOrigins: origins, allowedMethods: ['PUT'], allowedHeaders: ['*'], maxAgeSeconds: 600 }
   const exposeHeaders = ['ETag', 'x-oss-hash-crc64ecma', 'x-oss-request-id', 'Date']
   const corsRules = { whole: [{ ...rule, exposeHeaders }], 'nothing-exposed': [rule], none: [] }[bucketCors]
-  return startTestApp({
+  return {
     ...options,
     environment: { CORS_ORIGINS: origins.join(','), ...options.environment },
     cloud: { corsRules, ...options.cloud },
-  })
+  }
+}
+
+/** The whole server and its cloud for pages of other origins. */
+export function startBrowserApp(options: BrowserAppOptions): Promise<TestApp> {
+  return startTestApp(browserAppOptions(options))
 }
 
 function sendFile(path: string, headers: Record<string, string>, response: ServerResponse): void {
