@@ -1,0 +1,7 @@
+export type { DropOptions, DroppedItems, FolderFile } from './dropped-files.ts'
+export { filesOfDrop, filesOfInput } from './dropped-files.ts'
+export type { QueueFileOptions, QueueItem, QueueItemState } from './queue-item.ts'
+export type { QueueProgress } from './queue-progress.ts'
+export type { QueueFile, QueueSource, QueueSources } from './queue-sources.ts'
+export type { QueueOptions, UploadQueue } from './upload-queue.ts'
+export { createUploadQueue } from './upload-queue.ts'
