@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'vite'
+import { withoutPreloading } from './without-preloading.mjs'
 
 /**
  * Makes the two files of `dist` that no compiler makes: the worker with all it needs, for pages whose bundler copies it as it is or that have
@@ -14,7 +15,7 @@ async function bundle(entry, fileName, plugins = []) {
     configFile: false,
     root,
     logLevel: 'warn',
-    plugins,
+    plugins: [withoutPreloading, ...plugins],
     build: {
       outDir: join(root, 'dist'),
       emptyOutDir: false,
