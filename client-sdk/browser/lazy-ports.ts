@@ -18,7 +18,9 @@ export const loadUploadPorts = lazyModule(() => import('./upload-ports.ts'), bro
 function later<Port>(make: (ports: Awaited<ReturnType<typeof loadUploadPorts>>) => Port) {
   let made: Port | undefined
   return async (signal?: AbortSignal): Promise<Port> => {
-    made ??= make(await loadUploadPorts(signal))
+    const ports = await loadUploadPorts(signal)
+    // After the wait: of those who wait together, one makes it.
+    made ??= make(ports)
     return made
   }
 }

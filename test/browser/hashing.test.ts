@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bytesBody, createNodeHashing, openFileSource, rangeBody } from '@partway/client/node'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { startSdkPage } from '../support/sdk-page.ts'
+
+const MiB = 1_048_576
+const scripts = "default-src 'none'; script-src 'self'"
+
+/** Where bytes are hashed, and by what, follows from the page's policy. */
+const variants: { name: string; csp?: string; inWorker: boolean }[] = [
+  { name: 'in a worker, by WebAssembly', inWorker: true },
+  { name: 'in a worker, by plain JavaScript', csp: `${scripts}; worker-src 'self'`, inWorker: true },
+  {
+    name: 'on the main thread, by WebAssembly',
+    csp: `${scripts} 'wasm-unsafe-eval'; worker-src 'none'`,
+    inWorker: false,
+  },
+  { name: 'on the main thread, by plain JavaScript', csp: `${scripts}; worker-src 'none'`, inWorker: false },
+]
+
+/** Source of the CRC-64: OSS "Check data integrity by using CRC-64", as in the protocol facts. */
+const vectors: [text: string, crc64: string][] = [
+  ['', '0'],
+  ['a', '3675645893302102789'],
+  ['123456789', '11051210869376104954'],
+  ['hello world', '5981764153023615706'],
+  ['a'.repeat(102_400), '12696911168479852064'],
+]
+
+describeInBrowser('hashing in a browser', () => {
+  let browser: Browser
+  let directory: string
+  beforeAll(async () => {
+    browser = await launchChromium()
+    directory = await mkdtemp(join(tmpdir(), 'partway-hashing-'))
+  })
+  afterAll(async () => {
+    await browser.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  /** A page under a policy, with the file at `path` chosen. */
+  async function withPage<Result>(csp: string | undefined, path: string, use: (page: Page) => Promise<Result>) {
+    const sdkPage = await startSdkPage(csp === undefined ? {} : { csp })
+    const page = await sdkPage.open(browser)
+    try {
+      await page.setInputFiles('#files', path)
+      await page.evaluate(() => {
+        const file = document.querySelector<HTMLInputElement>('#files')?.files?.[0]
+        if (!file) throw new Error('no file was chosen')
+        Object.assign(window, { file, hashing: window.partway.createBrowserHashing() })
+      })
+      return await use(page)
+    } finally {
+      await page.close()
+      await sdkPage.close()
+    }
+  }
+
+  for (const { name, csp, inWorker } of variants) {
+    describe(name, () => {
+      test('comes to what the vectors say', async () => {
+        const path = join(directory, 'empty.bin')
+        await writeFile(path, '')
+        const found = await withPage(csp, path, (page) =>
+          page.evaluate(
+            async (texts) => {
+              const hashing = window.partway.createBrowserHashing()
+              const digests: { md5: string; crc64: string }[] = []
+              for (const text of texts) {
+                const source = await window.partway.openBlobSource(new Blob([text]))
+                const { md5, crc64 } = await hashing.digest(window.partway.rangeBody(source, 0, source.sizeBytes))
+                digests.push({ md5, crc64: crc64.toString() })
+              }
+              return digests
+            },
+            vectors.map(([text]) => text),
+          ),
+        )
+        expect(found).toEqual(
+          vectors.map(([text, crc64]) => ({ md5: createHash('md5').update(text).digest('base64'), crc64 })),
+        )
+      })
+
+      test(`comes to what Node's hashing does, for ranges of a file of odd length, and ${inWorker ? 'keeps' : 'gives back'} the main thread`, async () => {
+        const path = join(directory, `${variants.findIndex((variant) => variant.name === name)}.bin`)
+        const sizeBytes = 40 * MiB + 4567
+        await writeRandom(path, sizeBytes)
+        const ranges = [
+          [0, sizeBytes],
+          [1, 2],
+          [MiB - 1, 3 * MiB + 17],
+        ] as const
+        const { digests, workers } = await withPage(csp, path, async (page) => ({
+          digests: await page.evaluate(async (wanted) => {
+            const source = await window.partway.openBlobSource(window.file)
+            const digest = (start: number, end: number) =>
+              window.hashing.digest(window.partway.rangeBody(source, start, end))
+            // At once: they must not get into each other's way.
+            const found = await Promise.all(wanted.map(([start, end]) => digest(start, end)))
+            return found.map(({ md5, crc64 }) => ({ md5, crc64: crc64.toString() }))
+          }, ranges),
+          workers: page.workers().length,
+        }))
+        const source = await openFileSource(path)
+        const node = createNodeHashing()
+        const expected = await Promise.all(ranges.map(([start, end]) => node.digest(rangeBody(source, start, end))))
+        await source.close()
+        expect(digests).toEqual(expected.map(({ md5, crc64 }) => ({ md5, crc64: crc64.toString() })))
+        expect(workers).toBe(inWorker ? 1 : 0)
+      })
+
+      test('takes no more than 100 ms at a time from the page, for 300 MB', async () => {
+        const path = join(directory, 'three-hundred.bin')
+        await writeSparse(path, 300_000_000)
+        const seen = await withPage(csp, path, (page) => page.evaluate(hashWatched))
+        console.log(
+          `hashing ${name}: ${Math.round(300_000 / seen.elapsedMs)} MB/s, longest task ${seen.longestTaskMs} ms`,
+        )
+        expect(seen.tookAnyTask).toBe(true)
+        expect(seen.longestTaskMs).toBeLessThanOrEqual(100)
+      })
+    })
+  }
+
+  test('hashes bytes that are no Blob', async () => {
+    const path = join(directory, 'none.bin')
+    await writeFile(path, 'x')
+    const bytes = randomBytes(100_001)
+    const found = await withPage(undefined, path, (page) =>
+      page.evaluate(
+        async (list) => {
+          const { md5, crc64 } = await window.hashing.digest(window.partway.bytesBody(new Uint8Array(list)))
+          return { md5, crc64: crc64.toString() }
+        },
+        [...bytes],
+      ),
+    )
+    const { md5, crc64 } = await createNodeHashing().digest(bytesBody(bytes))
+    expect(found).toEqual({ md5, crc64: crc64.toString() })
+  })
+})
+
+declare global {
+  interface Window {
+    file: File
+    hashing: import('@partway/client/node').Hashing
+  }
+}
+
+/** Runs in the page: hashes the file, and notes how long anything kept the main thread. */
+async function hashWatched() {
+  let longestTaskMs = 0
+  let tookAnyTask = false
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longestTaskMs = Math.max(longestTaskMs, Math.round(duration))
+  })
+  observer.observe({ type: 'longtask' })
+  // Shorter tasks than the observer tells of: how late a timer is.
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    tookAnyTask = true
+    if (longestTaskMs < 50) longestTaskMs = Math.max(longestTaskMs, Math.round(now - last - 4))
+    last = now
+  }, 4)
+  const source = await window.partway.openBlobSource(window.file)
+  const startedAtMs = performance.now()
+  await window.hashing.digest(window.partway.rangeBody(source, 0, source.sizeBytes))
+  const elapsedMs = performance.now() - startedAtMs
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  clearInterval(timer)
+  observer.disconnect()
+  return { elapsedMs, longestTaskMs, tookAnyTask }
+}
+
+async function writeRandom(path: string, sizeBytes: number): Promise<void> {
+  const file = await open(path, 'w')
+  for (let left = sizeBytes; left > 0; left -= MiB) await file.write(randomBytes(Math.min(left, MiB)))
+  await file.close()
+}
+
+async function writeSparse(path: string, sizeBytes: number): Promise<void> {
+  const file = await open(path, 'w')
+  await file.truncate(sizeBytes)
+  await file.close()
+}
