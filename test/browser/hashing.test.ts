@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bytesBody, createNodeHashing, openFileSource, rangeBody } from '@partway/client/node'
@@ -128,6 +128,74 @@ describeInBrowser('hashing in a browser', () => {
     })
   }
 
+  for (const { name, csp } of variants) {
+    test(`${name} says that the file has changed, or is gone`, async () => {
+      const path = join(directory, 'changing.bin')
+      await writeRandom(path, 5 * MiB)
+      await withPage(csp, path, async (page) => {
+        expect(await hashFile(page)).toMatch(/==$/)
+        await appendFile(path, 'more')
+        expect(await hashFile(page)).toBe('source-changed')
+        await rm(path)
+        expect(await hashFile(page)).toBe('source-unreadable')
+      })
+    })
+  }
+
+  for (const [how, end] of [
+    [
+      'fails',
+      () =>
+        void setTimeout(() => {
+          throw new Error('a mistake')
+        }, 0),
+    ],
+    ['dies without a word', () => globalThis.close()],
+  ] as const) {
+    test(`goes on when the worker ${how}`, async () => {
+      const path = join(directory, 'large.bin')
+      await writeSparse(path, 600 * MiB)
+      await withPage(undefined, path, async (page) => {
+        const first = hashFile(page)
+        const worker = page.workers()[0] ?? (await page.waitForEvent('worker'))
+        await worker.evaluate(end)
+        expect(await first).toBe(await md5OfZeros(600))
+        expect(page.workers()).toEqual([])
+      })
+    })
+  }
+
+  test('goes on without a worker when its script cannot be had', async () => {
+    const path = join(directory, 'small.bin')
+    await writeSparse(path, MiB)
+    await withPage(undefined, path, async (page) => {
+      await page.route('**/*hash-worker*', (route) => route.abort())
+      expect(await hashFile(page)).toBe(await md5OfZeros(1))
+    })
+  })
+
+  test('stops when it is told to, in the worker, too', async () => {
+    const path = join(directory, 'endless.bin')
+    await writeSparse(path, 3000 * MiB)
+    await withPage(undefined, path, async (page) => {
+      const thrown = await page.evaluate(async () => {
+        const source = await window.partway.openBlobSource(window.file)
+        const canceller = new AbortController()
+        setTimeout(() => canceller.abort('enough'), 200)
+        const whole = window.partway.rangeBody(source, 0, source.sizeBytes)
+        return window.hashing.digest(whole, canceller.signal).catch((error) => error)
+      })
+      expect(thrown).toBe('enough')
+      const startedAtMs = Date.now()
+      await page.evaluate(async () => {
+        const source = await window.partway.openBlobSource(window.file)
+        await window.hashing.digest(window.partway.rangeBody(source, 0, 1000))
+      })
+      // What was stopped would take ten seconds still, and share the processor.
+      expect(Date.now() - startedAtMs).toBeLessThan(3000)
+    })
+  })
+
   test('hashes bytes that are no Blob', async () => {
     const path = join(directory, 'none.bin')
     await writeFile(path, 'x')
@@ -145,6 +213,18 @@ describeInBrowser('hashing in a browser', () => {
     expect(found).toEqual({ md5, crc64: crc64.toString() })
   })
 })
+
+/** Gives the hash of the file in the page, or what it fails with. */
+function hashFile(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    const source = await window.partway.openBlobSource(window.file)
+    const digest = window.hashing.digest(window.partway.rangeBody(source, 0, source.sizeBytes))
+    return digest.then(
+      ({ md5 }) => md5,
+      (error) => error.code,
+    )
+  })
+}
 
 declare global {
   interface Window {
@@ -183,6 +263,13 @@ async function writeRandom(path: string, sizeBytes: number): Promise<void> {
   const file = await open(path, 'w')
   for (let left = sizeBytes; left > 0; left -= MiB) await file.write(randomBytes(Math.min(left, MiB)))
   await file.close()
+}
+
+async function md5OfZeros(count: number): Promise<string> {
+  const md5 = createHash('md5')
+  const zeros = new Uint8Array(MiB)
+  for (let index = 0; index < count; index++) md5.update(zeros)
+  return md5.digest('base64')
 }
 
 async function writeSparse(path: string, sizeBytes: number): Promise<void> {
