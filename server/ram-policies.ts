@@ -7,6 +7,17 @@ export interface RamPolicyDocument {
   Statement: readonly { Effect: 'Allow'; Action: readonly string[]; Resource: readonly string[] }[]
 }
 
+/**
+ * What a holder of vended credentials may do: send parts, see which are stored, give up. `oss:PutObject` is UploadPart, and unavoidably
+ * also Initiate, Complete and PutObject on the same key: RAM knows no narrower right.
+ */
+export const clientActions = ['oss:PutObject', 'oss:ListParts', 'oss:AbortMultipartUpload'] as const
+
+/** The ARN of objects of a bucket, in any region and of any owner, which RAM's grammar wants as `*`. */
+export function objectArn(bucket: string, keyPattern: string): string {
+  return `acs:oss:*:*:${bucket}/${keyPattern}`
+}
+
 /** What the server itself may do in `bucket`, under `keyPrefix` (which ends in `/`); with `roleArn` also assume the role it vends. */
 export function serverPolicy({
   bucket,
@@ -32,7 +43,7 @@ export function serverPolicy({
           // Only for an object of ours that turned out damaged.
           'oss:DeleteObject',
         ],
-        Resource: [`acs:oss:*:*:${bucket}/${keyPrefix}*`],
+        Resource: [objectArn(bucket, `${keyPrefix}*`)],
       },
       // After a crash: which multipart uploads of this key exist? A right on the bucket: never give it to clients.
       { Effect: 'Allow', Action: ['oss:ListMultipartUploads'], Resource: [`acs:oss:*:*:${bucket}`] },
@@ -41,16 +52,24 @@ export function serverPolicy({
   }
 }
 
-/** What the role for vended credentials may do at most; each set of credentials is narrowed further, to one object. */
-export function uploaderRolePolicy({ bucket, keyPrefix }: { bucket: string; keyPrefix: string }): RamPolicyDocument {
+/**
+ * What the role for vended credentials may do at most; each set of credentials is narrowed further, to one object, or with `directPrefix`
+ * (which ends in `/`) to one subject's objects below it.
+ */
+export function uploaderRolePolicy({
+  bucket,
+  keyPrefix,
+  directPrefix = null,
+}: {
+  bucket: string
+  keyPrefix: string
+  directPrefix?: string | null
+}): RamPolicyDocument {
+  const prefixes = directPrefix === null ? [keyPrefix] : [keyPrefix, directPrefix]
   return {
     Version: '1',
     Statement: [
-      {
-        Effect: 'Allow',
-        Action: ['oss:PutObject', 'oss:ListParts', 'oss:AbortMultipartUpload'],
-        Resource: [`acs:oss:*:*:${bucket}/${keyPrefix}*`],
-      },
+      { Effect: 'Allow', Action: clientActions, Resource: prefixes.map((prefix) => objectArn(bucket, `${prefix}*`)) },
     ],
   }
 }
