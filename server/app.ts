@@ -3,6 +3,7 @@ import type { Deps } from './deps.ts'
 import { createAuthenticate } from './http/authenticate.ts'
 import { baseUrlOf, docs } from './http/docs.ts'
 import { operations } from './http/operations.ts'
+import { ossCallbacks } from './http/oss-callback.ts'
 import { nothingHere, problemHandler } from './http/problem-handler.ts'
 import { allowOrigins, securityHeaders } from './http/protect.ts'
 import { requestContext } from './http/request-context.ts'
@@ -34,6 +35,7 @@ export function createApp(deps: Deps, { isDraining = () => false }: AppOptions =
   app.use(allowOrigins(config.http.corsOrigins))
   app.use(operations(deps, { docsUrl, isDraining }))
   app.use(docs(config))
+  app.use(ossCallbacks(deps))
   app.use(routes(deps, authenticate))
   app.use(nothingHere)
   app.use(problemHandler(docsUrl))

@@ -41,6 +41,8 @@ export interface Config {
     maxFileBytes: number | null
     /** Lower-case media types, `image/*` for a family; null: all. */
     allowedContentTypes: readonly string[] | null
+    /** Where callers may have OSS send callbacks; none: nowhere. */
+    callbackAllowedOrigins: readonly string[]
     grantTtlSeconds: number
     signContentLength: boolean
     forbidOverwrite: boolean
@@ -112,6 +114,7 @@ export function loadConfig(environment: Environment = process.env): Config {
       keyPrefix: variables.KEY_PREFIX ?? 'uploads/',
       maxFileBytes: variables.MAX_FILE_BYTES ?? null,
       allowedContentTypes: variables.ALLOWED_CONTENT_TYPES ?? null,
+      callbackAllowedOrigins: variables.CALLBACK_ALLOWED_ORIGINS ?? [],
       grantTtlSeconds: variables.GRANT_TTL_SECONDS ?? defaultSeconds.grantTtl,
       signContentLength: variables.SIGN_CONTENT_LENGTH ?? true,
       forbidOverwrite: variables.FORBID_OVERWRITE ?? true,

@@ -166,6 +166,7 @@ export const Variables = z.object({
   KEY_PREFIX: keyPrefix.optional(),
   MAX_FILE_BYTES: whole(1, MAX_OBJECT_BYTES).optional(),
   ALLOWED_CONTENT_TYPES: contentTypes.optional(),
+  CALLBACK_ALLOWED_ORIGINS: origins.optional(),
   GRANT_TTL_SECONDS: whole(60, 604_800).optional(),
   SIGN_CONTENT_LENGTH: flag.optional(),
   FORBID_OVERWRITE: flag.optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CallbackResult, UploadCallback } from './callback.ts'
 import { PartClaim, PartGrant, PartRequest, StoredPart } from './part.ts'
 import { MAX_PARTS } from './part-plan.ts'
 import { ByteCount, Crc64, Instant, PartSize, text, UploadId } from './primitives.ts'
@@ -51,6 +52,13 @@ const PartRequests = (atLeast: number) =>
 
 const id = z.strictObject({ id: UploadId })
 const oneUpload = z.object({ upload: Upload })
+const completedUpload = z.object({
+  upload: Upload,
+  callbackResult: CallbackResult.nullable().meta({
+    description:
+      'Null without a callback, before its outcome, and when the reply that held it was lost: OSS repeats none.',
+  }),
+})
 // A query arrives as text: digits only, so that neither '' nor '0x10' nor '1e3' is a number.
 const whole = (minimum: number, maximum: number) =>
   z
@@ -87,6 +95,9 @@ export const endpoints = {
       }),
       parts: PartRequests(0).optional().meta({ description: 'Parts to grant in the same round trip.' }),
       metadata: Metadata.optional(),
+      callback: UploadCallback.optional().meta({
+        description: 'Sent by OSS when it makes the object. An upload that is found keeps the one it was created with.',
+      }),
     }),
     replies: {
       201: z.object({ upload: Upload, grants: z.array(PartGrant) }),
@@ -183,7 +194,7 @@ export const endpoints = {
     body: z.strictObject({
       crc64: Crc64.optional().meta({ description: 'Of the whole file, from local bytes only.' }),
     }),
-    replies: { 200: oneUpload, 202: oneUpload },
+    replies: { 200: completedUpload, 202: completedUpload },
     problems: [
       ...bodyProblems,
       'upload-not-found',

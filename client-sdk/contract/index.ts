@@ -1,3 +1,4 @@
+export * from './callback.ts'
 export * from './crc64.ts'
 export * from './endpoints.ts'
 export * from './part.ts'

@@ -73,6 +73,12 @@ export function findUpload(sql: Queries, id: string, reach?: RowReach): Promise<
   return one(sql.$queryRaw<RawUpload[]>`SELECT ${uploadColumns} FROM uploads WHERE id = ${id} AND ${within(reach)}`)
 }
 
+/** The upload whose object is to have this key: keys are unique. */
+export function findUploadByKey(sql: Queries, bucket: string, key: string): Promise<UploadRow | null> {
+  return one(sql.$queryRaw<RawUpload[]>`
+    SELECT ${uploadColumns} FROM uploads WHERE key = ${key} AND bucket = ${bucket}`)
+}
+
 function within(reach: RowReach | undefined): Prisma.Sql {
   if (!reach) return Prisma.sql`TRUE`
   const tenant = Prisma.sql`tenant = ${reach.tenant}`

@@ -11,6 +11,7 @@ export const examples: { [Name in EndpointName]?: { body: RequestBody<Name> } } 
       resume: true,
       parts: [{ partNumber: 1, md5: 'XrY7u+Ae7tCTyyK7j1rNww==' }, { partNumber: 2 }],
       metadata: { album: 'summer' },
+      callback: { url: 'https://app.example.com/uploaded', body: 'key=${object}&by=${x:by}', vars: { 'x:by': 'web' } },
     },
   },
   grantParts: { body: { parts: [{ partNumber: 3 }, { partNumber: 4 }] } },

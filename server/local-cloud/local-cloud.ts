@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CALLBACK_KEY_PATH } from './callback/callback-key.ts'
 import { createControlServer } from './control-server.ts'
 import type { CorsRule } from './cors.ts'
 import { createFaults, type Faults } from './faults.ts'
@@ -44,6 +45,8 @@ export interface LocalCloudOptions {
   readonly forbidPathStyle?: boolean
   /** Longest pause in a body before RequestTimeout. Default 30 seconds. */
   readonly bodyTimeoutMs?: number
+  /** How long a callback waits for its answer. Default 5 seconds, as the service. */
+  readonly callbackTimeoutMs?: number
   /** Seed of fault probabilities. Default 1. */
   readonly faultSeed?: number
   readonly now?: () => Date
@@ -92,6 +95,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       tokens: createSecurityTokens(store.masterKey),
     })
     await makeBuckets(store, options, now())
+    let ossUrl = ''
     const oss = createOssServer({
       store,
       identities,
@@ -108,13 +112,18 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       forbidPathStyle: options.forbidPathStyle ?? false,
       signatureV1: options.signatureV1 ?? true,
       bodyTimeoutMs: options.bodyTimeoutMs ?? 30_000,
+      callbacks: {
+        sign: store.callbackKey.sign,
+        keyUrl: () => `${ossUrl}${CALLBACK_KEY_PATH}`,
+        timeoutMs: options.callbackTimeoutMs ?? 5_000,
+      },
     })
     idle = oss.idle
     const listen = async (server: Server, port: number) => {
       servers.push(server)
       return `http://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${await listenOn(server, host, port)}`
     }
-    const ossUrl = await listen(oss.server, options.ossPort ?? 0)
+    ossUrl = await listen(oss.server, options.ossPort ?? 0)
     const stsUrl = await listen(createStsServer({ identities, faults, requests, now, log }), options.stsPort ?? 0)
     const { controlPort } = options
     const controlUrl =

@@ -52,18 +52,23 @@ export function checkEncryption(request: OssRequest): void {
   throw new OssError(400, 'InvalidEncryptionAlgorithmError', message)
 }
 
-/** Refuses what would otherwise be lost without a word: callbacks, tags, conditions that OSS does not take on writes. */
+/** Refuses what would otherwise be lost without a word: tags, conditions that OSS does not take on writes. */
 export function refuseUnsupported(request: OssRequest): void {
-  const { headers, params } = request
-  for (const name of ['x-oss-callback', 'x-oss-tagging', 'x-oss-process']) {
+  const { headers } = request
+  for (const name of ['x-oss-tagging', 'x-oss-process']) {
     if (headers[name] !== undefined) throw notImplemented(`The header ${name} is not implemented.`, name)
   }
-  if (params.has('callback')) throw notImplemented('Callbacks are not implemented.')
   for (const name of ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']) {
     if (headers[name] === undefined) continue
     const message = 'A header you provided implies functionality that is not implemented.'
     throw new OssError(400, 'NotImplemented', message, { elements: [['Header', name]] })
   }
+}
+
+/** Only Put and Complete take a callback; elsewhere it would be lost without a word. */
+export function refuseCallback({ headers, params }: OssRequest): void {
+  if (headers['x-oss-callback'] === undefined && !params.has('callback')) return
+  throw notImplemented('This operation takes no callback.')
 }
 
 export function forbidsOverwrite(request: OssRequest): boolean {

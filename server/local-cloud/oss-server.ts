@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { authorize } from './authorize.ts'
+import { CALLBACK_KEY_PATH } from './callback/callback-key.ts'
+import type { CallbackSettings } from './callback/send-callback.ts'
 import { corsHeaders } from './cors.ts'
 import { applyReplyFaults, applyStartFaults, bodyFilters, ConnectionCut, clockOffsetMs } from './fault-effects.ts'
 import type { FaultEffect, Faults } from './faults.ts'
@@ -25,6 +27,7 @@ export interface OssServerDeps extends AddressingOptions {
   readonly accountId: string
   readonly signatureV1: boolean
   readonly bodyTimeoutMs: number
+  readonly callbacks: CallbackSettings
   readonly now: () => Date
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
@@ -36,13 +39,26 @@ export function createOssServer(deps: OssServerDeps): { server: Server; idle: ()
   const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: 65_000 })
   const active = new Set<Promise<void>>()
   const onRequest = (expectsContinue: boolean) => (incoming: IncomingMessage, response: ServerResponse) => {
-    const work = answer(deps, incoming, response, expectsContinue).finally(() => active.delete(work))
+    const isForKey = incoming.method === 'GET' && incoming.url === CALLBACK_KEY_PATH
+    const answering = isForKey ? sendKey(deps, response) : answer(deps, incoming, response, expectsContinue)
+    const work = answering.finally(() => active.delete(work))
     active.add(work)
   }
   server.on('request', onRequest(false))
   server.on('checkContinue', onRequest(true))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket))
   return { server, idle: async () => void (await Promise.allSettled(active)) }
+}
+
+/** The public key of callbacks, which the service publishes on a host of its own. */
+async function sendKey(deps: OssServerDeps, response: ServerResponse): Promise<void> {
+  try {
+    const pem = await deps.store.callbackKey.publicPem()
+    response.writeHead(200, { 'Content-Type': 'application/x-pem-file' }).end(pem)
+  } catch (error) {
+    deps.log('internal error', { error: String(error) })
+    response.writeHead(500).end()
+  }
 }
 
 /** What is known of a request so far; each step on the road fills in more. */
@@ -104,7 +120,7 @@ async function travel(
   const now = new Date(deps.now().getTime() + clockOffsetMs(effects))
   progress.now = now
 
-  const { store, region, accountId, identities, signatureV1 } = deps
+  const { store, region, accountId, identities, signatureV1, callbacks } = deps
   const findKey = (keyId: string, token: string | undefined) => findSignerKey(identities, keyId, token, now)
   const identity = verb.isPublic ? null : verifySignature({ findKey, region, now, signatureV1 }, request)
   const demand = (...permissions: Permission[]) => authorize({ region, accountId, now }, request, identity, permissions)
@@ -118,7 +134,7 @@ async function travel(
   }
   const body = createRequestBody(bodyOptions, incoming, response)
   const atEnd = (task: () => Promise<void>) => void progress.atEnd.push(task)
-  const reply = await verb.answer({ store, region, accountId, now, body, demand, atEnd }, request)
+  const reply = await verb.answer({ store, region, accountId, now, body, callbacks, demand, atEnd }, request)
   return applyReplyFaults(effects, reply)
 }
 

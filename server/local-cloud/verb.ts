@@ -1,3 +1,4 @@
+import type { CallbackSettings } from './callback/send-callback.ts'
 import type { Bucket } from './files/bucket-files.ts'
 import type { Store } from './files/store.ts'
 import { noSuchBucket } from './oss-error.ts'
@@ -26,6 +27,7 @@ export interface VerbContext {
   readonly accountId: string
   readonly now: Date
   readonly body: RequestBody
+  readonly callbacks: CallbackSettings
   /** Throws AccessDenied unless the caller has the right too; for rights that stand in the body. */
   readonly demand: (permission: Permission) => void
   /** Has `task` run when the answer is out or has failed. */

@@ -1,7 +1,8 @@
+import { callbackHeaders } from './callback-headers.ts'
 import type { CompleteOutcome, ObjectAttributes, ObjectStore } from './object-store.ts'
 import { StorageProblem } from './object-store.ts'
 import { bareETag, elements, toListedPart, toObjectFacts } from './oss-elements.ts'
-import { headerText, type OssReply, textOf } from './oss-reply.ts'
+import { headerText, isJson, type OssReply, textOf } from './oss-reply.ts'
 import { createOssRequester, type OssConnection } from './oss-request.ts'
 import { type Addressing, createPresignerV4 } from './sign-v4.ts'
 
@@ -22,6 +23,8 @@ const defaultCompleteTimeoutMs = 25_000
 // The default credential chain renews 15 minutes before the end, so what it returns lives that long: unless a token was set by hand, or
 // renewing fails, which the chain does not tell.
 const temporaryCredentialsLiveSeconds = 900
+/** With 203: the object is stored, and the callback was not answered as it should be. */
+const CALLBACK_FAILED = 'CallbackFailed'
 
 /** The ObjectStore on Alibaba Cloud OSS (and on the local cloud, which speaks the same protocol). */
 export function createAliyunObjectStore(options: AliyunObjectStoreOptions): ObjectStore {
@@ -102,7 +105,7 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
       return { parts, nextAfter: isTruncated === 'true' ? (parts.at(-1)?.partNumber ?? null) : null }
     },
 
-    async completeUpload(key, ossUploadId, parts) {
+    async completeUpload(key, ossUploadId, parts, callback) {
       const list = parts.map(
         (part) => `<Part><PartNumber>${part.partNumber}</PartNumber><ETag>"${part.etag}"</ETag></Part>`,
       )
@@ -112,9 +115,16 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
           method: 'POST',
           key,
           query: { uploadId: ossUploadId },
-          headers: overwrite,
+          headers: { ...overwrite, ...callbackHeaders(callback) },
           body: `<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`,
-          expect: ['NoSuchUpload', 'FileAlreadyExists', 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'],
+          expect: [
+            'NoSuchUpload',
+            'FileAlreadyExists',
+            'InvalidPart',
+            'InvalidPartOrder',
+            'EntityTooSmall',
+            CALLBACK_FAILED,
+          ],
           timeoutMs: options.completeTimeoutMs ?? defaultCompleteTimeoutMs,
         }),
       )
@@ -143,14 +153,14 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
       return reply.errorCode ? null : toObjectFacts(reply.headers)
     },
 
-    async putEmptyObject(key, attributes) {
+    async putEmptyObject(key, attributes, callback) {
       return outcomeOf(() =>
         oss.send({
           operation: 'PutObject',
           method: 'PUT',
           key,
-          headers: { ...objectHeaders(attributes), ...overwrite },
-          expect: ['FileAlreadyExists'],
+          headers: { ...objectHeaders(attributes), ...overwrite, ...callbackHeaders(callback) },
+          expect: ['FileAlreadyExists', CALLBACK_FAILED],
         }),
       )
     },
@@ -211,13 +221,20 @@ function objectHeaders({ contentType, contentDisposition, metadata }: ObjectAttr
 
 async function outcomeOf(send: () => Promise<OssReply>): Promise<CompleteOutcome> {
   try {
-    const { errorCode, headers, xml } = await send()
+    const { status, errorCode, headers, xml, text } = await send()
+    const crc64 = headerText(headers, 'x-oss-hash-crc64ecma') ?? null
+    const etag = bareETag(textOf(xml, 'ETag') ?? headerText(headers, 'etag'))
+    if (errorCode === CALLBACK_FAILED && status === 203) {
+      const callback = { status, body: textOf(xml, 'Message') ?? '' }
+      return { outcome: 'done', etag: etag || null, crc64, callback }
+    }
     if (errorCode === 'NoSuchUpload') return { outcome: 'upload-gone' }
     if (errorCode === 'FileAlreadyExists') return { outcome: 'key-exists' }
     if (errorCode) return { outcome: 'part-changed' }
-    const etag = bareETag(textOf(xml, 'ETag') ?? headerText(headers, 'etag'))
     if (!etag) return { outcome: 'unknown', cause: unreadable('CompleteMultipartUpload') }
-    return { outcome: 'done', etag, crc64: headerText(headers, 'x-oss-hash-crc64ecma') ?? null }
+    // After a callback, its answer stands where the XML would.
+    const callback = isJson(headers) ? { status, body: text } : null
+    return { outcome: 'done', etag, crc64, callback }
   } catch (cause) {
     const hadNoEffect = cause instanceof StorageProblem && !cause.maybeApplied
     return hadNoEffect ? { outcome: 'refused', cause } : { outcome: 'unknown', cause }

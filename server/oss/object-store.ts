@@ -1,3 +1,4 @@
+import type { CallbackResult, UploadCallback } from '@partway/client/contract'
 import { Problem } from '../problem.ts'
 
 /** A part as ListParts tells it. `etag` is upper-case hex without quotes; `crc64` is null where the service reports none. */
@@ -33,9 +34,10 @@ export interface PresignedPart {
   expiresAt: Date
 }
 
-/** What is known after CompleteMultipartUpload was sent. Only `done` says that the object exists; the rest leaves HeadObject to decide. */
+/** What is known after CompleteMultipartUpload was sent. Only `done` says that the object exists; the rest leaves HeadObject to decide.
+ *  `callback`: what came of the one that was asked for. `etag` null: OSS did not say. */
 export type CompleteOutcome =
-  | { outcome: 'done'; etag: string; crc64: string | null }
+  | { outcome: 'done'; etag: string | null; crc64: string | null; callback: CallbackResult | null }
   /** The id is unknown: aborted, or completed by somebody, perhaps by us. */
   | { outcome: 'upload-gone' }
   /** Forbid-overwrite met an object under the key, perhaps ours. */
@@ -68,18 +70,19 @@ export interface ObjectStore {
     ossUploadId: string,
     page: { after: number; limit: number },
   ): Promise<{ parts: ListedPart[]; nextAfter: number | null } | null>
-  /** Joins the parts. `parts` ascending by number. Never throws for what the service answers. */
+  /** Joins the parts. `parts` ascending by number. OSS sends `callback` when it has done so. Never throws for what the service answers. */
   completeUpload(
     key: string,
     ossUploadId: string,
     parts: readonly Pick<ListedPart, 'partNumber' | 'etag'>[],
+    callback?: UploadCallback | null,
   ): Promise<CompleteOutcome>
   /** Discards the parts stored so far. `gone` when OSS no longer knows the id; parts in flight may still land after `aborted`. */
   abortUpload(key: string, ossUploadId: string): Promise<'aborted' | 'gone'>
   /** Null when there is no object. */
   headObject(key: string): Promise<ObjectFacts | null>
   /** Writes an object of no bytes: what an upload of an empty file ends with. Outcomes as in `completeUpload`. */
-  putEmptyObject(key: string, attributes: ObjectAttributes): Promise<CompleteOutcome>
+  putEmptyObject(key: string, attributes: ObjectAttributes, callback?: UploadCallback | null): Promise<CompleteOutcome>
   /** Deletes the object; done as well when there is none. */
   deleteObject(key: string): Promise<void>
   /** Prepares presigned UploadPart URLs of one upload. Makes no call to the service; throws `credentials-unavailable`. */

@@ -54,7 +54,9 @@ export function interpretReply(
   headers: OssReply['headers'],
   text: string,
 ): OssReply {
-  const xml = parseRoot(status === 200 || status >= 300 ? text : '')
+  // The answer to a callback is JSON, and the application's: an <Error> in it is none of OSS's.
+  const isXml = (status === 200 && !isJson(headers)) || status >= 203
+  const xml = parseRoot(isXml ? text : '')
   // A 200 may carry an Error: the service had begun to answer before it failed.
   const isError = status >= 300 || status === 203 || xml.name === 'Error'
   if (!isError) return { status, errorCode: undefined, headers, xml: xml.content, text }
@@ -99,6 +101,11 @@ function parseRoot(text: string): { name: string; content: Record<string, unknow
 export function textOf(xml: Record<string, unknown>, name: string): string | undefined {
   const value = xml[name]
   return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** Whether the body is JSON: only the answer to a callback is. */
+export function isJson(headers: OssReply['headers']): boolean {
+  return /^application\/json\b/i.test(headerText(headers, 'content-type') ?? '')
 }
 
 /** A header as one text, or undefined. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { EndpointInput, Endpoints, Upload } from '@partway/client/contract'
+import type { EndpointInput, Endpoints, Reply } from '@partway/client/contract'
+import { findCallbackResult } from '../db/callback-rows.ts'
 import type { UploadRow } from '../db/upload-row.ts'
 import { beginCompleting, claimIfDue } from '../db/upload-rows.ts'
 import type { Answer, Deps, RequestContext } from '../deps.ts'
@@ -24,7 +25,7 @@ export async function completeUpload(
   principal: Principal,
   { params, body }: EndpointInput<Endpoints['completeUpload']>,
   { signal }: Pick<RequestContext, 'signal'>,
-): Promise<Answer<{ upload: Upload }>> {
+): Promise<Answer<Reply<'completeUpload'>>> {
   let row = await loadUpload(deps, principal, params.id, 'completeUpload')
   const endsAt = performance.now() + longestAnswerMs
   for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
@@ -32,11 +33,12 @@ export async function completeUpload(
     assertServed(row, 'completeUpload')
     if (row.state === 'completed') {
       assertSameFile(row, body.crc64)
-      return { status: 200, body: { upload: await viewUpload(deps, row) } }
+      const callbackResult = await findCallbackResult(deps.db.prisma, row.id)
+      return { status: 200, body: { upload: await viewUpload(deps, row), callbackResult } }
     }
     if (performance.now() > endsAt || signal.aborted) {
       if (row.state !== 'completing') return throwMoved(deps, row.id, 'completeUpload')
-      return { status: 202, body: { upload: await viewUpload(deps, row) } }
+      return { status: 202, body: { upload: await viewUpload(deps, row), callbackResult: null } }
     }
     await delay(pauseMs)
     row = await rereadUpload(deps, row.id)

@@ -12,6 +12,7 @@ import { claimIfDue, findUpload } from '../db/upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
+import { assertCallbackAllowed } from './callback-rules.ts'
 import { findOrInsertUpload } from './find-or-insert-upload.ts'
 import { issueGrants } from './grant-parts.ts'
 import { viewUpload } from './load-upload.ts'
@@ -35,6 +36,7 @@ export async function createUpload(
 ): Promise<Answer<{ upload: Upload; grants: PartGrant[] }>> {
   const { body } = input
   assertAllowed(deps.config.uploads, principal, body)
+  assertCallbackAllowed(deps.config.uploads.callbackAllowedOrigins, body.callback)
   const { row, how } = await findOrInsertUpload(deps, principal, input)
   deps.passed?.('create: row written')
   const started =

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { EndpointInput, Endpoints } from '@partway/client/contract'
 import { DEFAULT_PART_BYTES, planParts } from '@partway/client/contract'
+import { insertCallback } from '../db/callback-rows.ts'
 import type { Queries } from '../db/client.ts'
 import { findIdempotencyKey, saveIdempotencyKey } from '../db/idempotency-keys.ts'
 import type { UploadRow } from '../db/upload-row.ts'
@@ -50,8 +51,8 @@ export async function findOrInsertUpload(
 
 function resumeOrInsert(deps: Deps, upload: NewUpload, body: Input['body']): Promise<FoundUpload> {
   const isAlone = !(body.resume && body.fingerprint)
-  // Nobody else can be after the same upload: one statement does.
-  if (isAlone) return resumeOrInsertIn(deps, deps.db.prisma, upload, body)
+  // Nobody else can be after the same upload, and without a callback one statement does.
+  if (isAlone && !body.callback) return resumeOrInsertIn(deps, deps.db.prisma, upload, body)
   return deps.db.transaction((sql) => resumeOrInsertIn(deps, sql, upload, body))
 }
 
@@ -68,7 +69,9 @@ async function resumeOrInsertIn(
     const open = await takeUpOpenUpload(sql, upload, file, deps.config.uploads.ttlSeconds)
     if (open) return { row: open, how: 'resumed' }
   }
-  return { row: await insertUpload(sql, upload, LEASE_SECONDS), how: 'new' }
+  const row = await insertUpload(sql, upload, LEASE_SECONDS)
+  if (body.callback) await insertCallback(sql, row.id, body.callback)
+  return { row, how: 'new' }
 }
 
 async function getRow(sql: Queries, id: string): Promise<UploadRow> {

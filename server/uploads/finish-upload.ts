@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { findCallback, recordCallbackResult } from '../db/callback-rows.ts'
 import { findParts, markRefused, replaceParts } from '../db/part-rows.ts'
 import { planOf, type UploadRow } from '../db/upload-row.ts'
 import { beginGivingUp, markCompleted, recordCompleteSent, returnToUploading, setDue } from '../db/upload-rows.ts'
@@ -7,6 +8,7 @@ import type { CompleteOutcome, ListedPart, ObjectFacts } from '../oss/object-sto
 import { Problem } from '../problem.ts'
 import { checkParts, type PartFault, type PartsVerdict, plannedParts, refusalMark, storedParts } from './check-parts.ts'
 import { discardUpload } from './discard-upload.ts'
+import { objectFault, wantedCrc64 } from './judge-object.ts'
 import { retryInSeconds, withLease } from './lease.ts'
 import { rereadUpload } from './reread-upload.ts'
 import { attributesOf } from './start-upload.ts'
@@ -36,21 +38,36 @@ async function putEmpty(deps: Deps, row: UploadRow): Promise<UploadRow> {
   const sent = await recordCompleteSent(deps.db.prisma, row, emptyCrc64)
   if (!sent) return rereadUpload(deps, row.id)
   deps.passed?.('complete: parts checked')
-  const outcome = await deps.objects.putEmptyObject(row.key, attributesOf(row))
+  const callback = await findCallback(deps.db.prisma, row.id)
+  const outcome = await deps.objects.putEmptyObject(row.key, attributesOf(row), callback)
   deps.passed?.('complete: parts joined')
+  await keepCallbackResult(deps, row, outcome)
   return settle(deps, sent, outcome, row.completeSentAt === null)
 }
 
 async function joinParts(deps: Deps, row: UploadRow): Promise<UploadRow> {
-  const listed = await readStoredParts(deps.objects, row)
+  const [listed, callback] = await Promise.all([
+    readStoredParts(deps.objects, row),
+    findCallback(deps.db.prisma, row.id),
+  ])
   if (!listed) return settle(deps, row, { outcome: 'upload-gone' }, false)
   const expectedCrc64 = await assertComplete(deps, row, listed)
   const sent = await recordCompleteSent(deps.db.prisma, row, expectedCrc64)
   if (!sent) return rereadUpload(deps, row.id)
   deps.passed?.('complete: parts checked')
-  const outcome = await deps.objects.completeUpload(row.key, row.ossUploadId ?? '', plannedParts(planOf(row), listed))
+  const parts = plannedParts(planOf(row), listed)
+  const outcome = await deps.objects.completeUpload(row.key, row.ossUploadId ?? '', parts, callback)
   deps.passed?.('complete: parts joined')
+  await keepCallbackResult(deps, row, outcome)
   return settle(deps, sent, outcome, row.completeSentAt === null)
+}
+
+/** OSS tells it once, in the reply to Complete: kept before anything else can fail. A reply that was lost leaves none. */
+async function keepCallbackResult(deps: Deps, row: UploadRow, outcome: CompleteOutcome): Promise<void> {
+  if (outcome.outcome !== 'done' || !outcome.callback) return
+  const { status, body } = outcome.callback
+  if (status !== 200) deps.log.warn({ uploadId: row.id, status, reason: body }, 'the callback of an upload failed')
+  await recordCallbackResult(deps.db.prisma, row.id, outcome.callback)
 }
 
 /** The CRC-64 the object must have, as far as it is known. Throws, with the row back in `uploading`, when parts are missing or wrong. */
@@ -130,14 +147,12 @@ async function findObjectPatiently(deps: Deps, row: UploadRow): Promise<ObjectFa
 }
 
 async function judgeObject(deps: Deps, row: UploadRow, object: ObjectFacts): Promise<UploadRow> {
-  if (object.uploadTag !== row.id) return giveUp(deps, row, 'key-taken')
-  const expectedCrc64 = row.expectedCrc64 ?? row.claimedCrc64
-  const isSame = expectedCrc64 === null || object.crc64 === null || object.crc64 === expectedCrc64
-  if (object.sizeBytes !== row.sizeBytes || !isSame) return giveUp(deps, row, 'integrity')
+  const fault = objectFault(row, object)
+  if (fault) return giveUp(deps, row, fault)
   deps.passed?.('complete: object verified')
   const completed = await markCompleted(deps.db.prisma, row.id, {
     etag: object.etag,
-    crc64: object.crc64 ?? expectedCrc64,
+    crc64: object.crc64 ?? wantedCrc64(row),
   })
   if (!completed) return rereadUpload(deps, row.id)
   deps.passed?.('complete: outcome recorded')

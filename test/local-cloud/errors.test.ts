@@ -432,14 +432,8 @@ const rows: Row[] = [
     code: 'NotImplemented',
   },
   {
-    when: 'a callback is asked for',
-    ask: () => ({ method: 'PUT', key: 'x', body: 'x', headers: { 'x-oss-callback': 'e30=' } }),
-    status: 501,
-    code: 'NotImplemented',
-  },
-  {
-    when: 'a callback is asked for in the URL',
-    ask: () => ({ method: 'PUT', key: 'x', body: 'x', query: { callback: 'e30=' } }),
+    when: 'an operation is asked for a callback that has none',
+    ask: () => ({ method: 'POST', key: 'x', query: { uploads: null }, headers: { 'x-oss-callback': 'e30=' } }),
     status: 501,
     code: 'NotImplemented',
   },

@@ -47,6 +47,7 @@ describe('loadConfig', () => {
       keyPrefix: 'uploads/',
       maxFileBytes: null,
       allowedContentTypes: null,
+      callbackAllowedOrigins: [],
       grantTtlSeconds: 900,
       signContentLength: true,
       forbidOverwrite: true,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type CallbackKey, createCallbackKey } from '../callback/callback-key.ts'
 import { readJson, writeJson } from './atomic-file.ts'
 import { type Bucket, type BucketFiles, createBucketFiles } from './bucket-files.ts'
 import { ownDataDir } from './data-dir-owner.ts'
@@ -16,6 +17,7 @@ import { createUploadFiles, type UploadFiles, type UploadRecord } from './upload
  *   data/<id>/<part file>          bytes of the upload or object <id>
  *   tmp/                           what is being written; emptied at start
  *   master-key                     seals the tokens of the local STS
+ *   callback-key                   signs callbacks; made with the first of them
  *
  * Every change is one rename or one removal, so a process killed at any moment leaves a state in which each upload is open or
  * gone and each object old or new; `openStore` then removes what belongs to nobody. */
@@ -26,6 +28,7 @@ export interface Store {
   readonly objects: ObjectFiles
   readonly tmpDir: string
   readonly masterKey: Buffer
+  readonly callbackKey: CallbackKey
   close(): Promise<void>
 }
 
@@ -61,6 +64,7 @@ export async function openStore(dataDir: string): Promise<Store> {
       objects: createObjectFiles(dirs, entries),
       tmpDir: dirs.tmp,
       masterKey: await readMasterKey(dirs.tmp, under('master-key')),
+      callbackKey: createCallbackKey(dirs, under('callback-key')),
       close: () => owner.close(),
     }
   } catch (error) {

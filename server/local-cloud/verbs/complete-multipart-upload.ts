@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { foldCrc64 } from '@partway/client/contract'
+import { readCallback } from '../callback/read-callback.ts'
+import { answerWithCallback } from '../callback/send-callback.ts'
 import { objectId } from '../files/object-files.ts'
 import { type PartFile, partFileName } from '../files/part-file.ts'
 import type { OpenUpload, Parts } from '../files/upload-files.ts'
@@ -29,6 +31,7 @@ export const completeMultipartUpload: Verb = {
     refuseUnsupported(request)
     const uploadId = request.params.get('uploadId') ?? ''
     if (!uploads.find(bucket, key, uploadId)) throw noSuchUpload(uploadId, EC_NO_SUCH_UPLOAD)
+    const callback = readCallback(request)
     const listed = await readList(context, request)
 
     const done = await uploads.serial(uploadId, async () => {
@@ -37,6 +40,11 @@ export const completeMultipartUpload: Verb = {
       const stored = await uploads.readParts(upload)
       return commit(context, request, upload, chooseParts(uploadId, listed, stored))
     })
+    const headers = { ETag: `"${done.etag}"`, 'x-oss-hash-crc64ecma': done.crc64 }
+    if (callback) {
+      const facts = { ...done, bucket, object: key, contentMd5: '', operation: 'CompleteMultipartUpload' }
+      return answerWithCallback(context, request, callback, facts, headers)
+    }
     return xmlReply(
       [
         'CompleteMultipartUploadResult',
@@ -48,7 +56,7 @@ export const completeMultipartUpload: Verb = {
           ['ETag', `"${done.etag}"`],
         ],
       ],
-      { ETag: `"${done.etag}"`, 'x-oss-hash-crc64ecma': done.crc64 },
+      headers,
       `http://doc.oss-${context.region}.aliyuncs.com`,
     )
   },
@@ -126,13 +134,14 @@ async function commit(context: VerbContext, request: OssRequest, upload: OpenUpl
   for (const part of parts) digest.update(part.md5, 'hex')
   const etag = `${digest.digest('hex').toUpperCase()}-${parts.length}`
   const crc64 = foldCrc64(parts).toString()
+  const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
   await objects.serial(objectId(bucket, key), async () => {
     if (forbidsOverwrite(request) && objects.find(bucket, key)) throw fileAlreadyExists()
     await objects.commit({
       bucket,
       key,
       type: 'Multipart',
-      sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
+      sizeBytes,
       etag,
       crc64,
       contentMd5: null,
@@ -146,7 +155,7 @@ async function commit(context: VerbContext, request: OssRequest, upload: OpenUpl
     })
     await uploads.close(upload, new Set(files))
   })
-  return { etag, crc64 }
+  return { etag, crc64, size: sizeBytes, mimeType: record.headers['content-type'] ?? '' }
 }
 
 function invalidPart(uploadId: string, partNumber: number, etag: string): OssError {

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { objectId } from '../files/object-files.ts'
-import { aclHeader, checkEncryption, forbidsOverwrite, objectSettings, refuseUnsupported } from '../object-headers.ts'
+import {
+  aclHeader,
+  checkEncryption,
+  forbidsOverwrite,
+  objectSettings,
+  refuseCallback,
+  refuseUnsupported,
+} from '../object-headers.ts'
 import { entityTooLarge, fileAlreadyExists, invalidArgument } from '../oss-error.ts'
 import { getObjectTarget, isoInstant, permissionOn, type Verb, xmlReply } from '../verb.ts'
 import { openCopySource, sourcePermission } from './copy-source.ts'
@@ -17,6 +24,7 @@ export const copyObject: Verb = {
     const { objects } = context.store
     const { bucket, key } = getObjectTarget(context, request)
     refuseUnsupported(request)
+    refuseCallback(request)
     checkEncryption(request)
     const { manifest: source } = await openCopySource(context, request)
     if (source.sizeBytes > MAX_COPY_BYTES) throw entityTooLarge(MAX_COPY_BYTES)

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { checkEncryption, forbidsOverwrite, objectSettings, refuseUnsupported } from '../object-headers.ts'
+import {
+  checkEncryption,
+  forbidsOverwrite,
+  objectSettings,
+  refuseCallback,
+  refuseUnsupported,
+} from '../object-headers.ts'
 import { fileAlreadyExists } from '../oss-error.ts'
 import { getObjectTarget, permissionOn, type Verb, xmlReply } from '../verb.ts'
 import { encodingOf } from './encoding-type.ts'
@@ -13,6 +19,7 @@ export const initiateMultipartUpload: Verb = {
     const { bucket, key } = getObjectTarget(context, request)
     const encoding = encodingOf(request)
     refuseUnsupported(request)
+    refuseCallback(request)
     checkEncryption(request)
     const settings = objectSettings(request)
     if (forbidsOverwrite(request) && store.objects.find(bucket, key)) throw fileAlreadyExists()

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
+import { readCallback } from '../callback/read-callback.ts'
+import { answerWithCallback } from '../callback/send-callback.ts'
 import { objectId } from '../files/object-files.ts'
 import {
   aclHeader,
@@ -34,6 +36,7 @@ export const putObject: Verb = {
     const settings = objectSettings(request)
     const acl = aclHeader(request, 'x-oss-object-acl', 'default')
     const announced = contentMd5Hex(request)
+    const callback = readCallback(request)
     const isForbidden = () => forbidsOverwrite(request) && objects.find(bucket, key) !== null
     if (isForbidden()) throw fileAlreadyExists()
 
@@ -67,9 +70,18 @@ export const putObject: Verb = {
     } finally {
       if (!isStored) await rm(bytes.path, { force: true })
     }
-    return {
-      status: 200,
-      headers: { ETag: quotedEtag(bytes.md5), 'Content-MD5': contentMd5, 'x-oss-hash-crc64ecma': crc64 },
+    const headers = { ETag: quotedEtag(bytes.md5), 'Content-MD5': contentMd5, 'x-oss-hash-crc64ecma': crc64 }
+    if (!callback) return { status: 200, headers }
+    const facts = {
+      bucket,
+      object: key,
+      etag: bytes.md5.toUpperCase(),
+      size: bytes.sizeBytes,
+      mimeType: settings.headers['content-type'] ?? '',
+      crc64,
+      contentMd5,
+      operation: 'PutObject',
     }
+    return answerWithCallback(context, request, callback, facts, headers)
   },
 }
