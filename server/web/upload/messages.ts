@@ -159,9 +159,21 @@ const ofOss: Readonly<Record<string, Message>> = {
   NoSuchBucket: { title: 'The bucket does not exist', advice: seeDoctor, remedies: retry },
 }
 
+/** Where the SDK's own words help whoever repairs it. */
+const detailed: readonly ClientErrorCode[] = [
+  'cors-blocked',
+  'csp-blocked',
+  'invalid-argument',
+  'invalid-reply',
+  'unexpected',
+]
+
 /** What to tell about a failure. Messages of the SDK's exceptions hold no URL and no token, so their words may be shown. */
 export function messageOf(error: ClientException | ServiceException): Message {
-  if (!('status' in error)) return ofClient[error.code] ?? defect
+  if (!('status' in error)) {
+    const message = ofClient[error.code]
+    return detailed.includes(error.code) ? { ...message, advice: `${message.advice} (${error.message}.)` } : message
+  }
   const known = isServerProblem(error) ? ofServer[error.code] : ofOss[error.code]
   const message = known ?? { title: `OSS refused the upload: ${error.code}`, advice: seeDoctor, remedies: retry }
   const detail =
