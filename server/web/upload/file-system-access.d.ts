@@ -9,5 +9,5 @@ interface DataTransferItem {
   getAsFileSystemHandle?(): Promise<FileSystemFileHandle | FileSystemDirectoryHandle | null>
 }
 interface Window {
-  showOpenFilePicker?(options: { multiple: boolean }): Promise<FileSystemFileHandle[]>
+  showOpenFilePicker?: ((options: { multiple: boolean }) => Promise<FileSystemFileHandle[]>) | undefined
 }
