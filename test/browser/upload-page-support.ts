@@ -86,10 +86,10 @@ export async function openUploadPage(
   const consoleLines: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error.stack)))
   page.on('console', (message) => {
+    // Chromium writes lines of its own, with the URL, for answers that are errors or that it hides, whatever the page makes of them.
+    if (/^Failed to load resource|blocked by CORS policy/.test(message.text())) return
     consoleLines.push(message.text())
-    // Chromium writes a line for each answer that is an error, whatever the page makes of it.
-    if (message.type() === 'error' && !/^Failed to load resource|CORS policy/.test(message.text()))
-      complaints.push(message.text())
+    if (message.type() === 'error') complaints.push(message.text())
   })
   await page.addInitScript(() => {
     addEventListener('securitypolicyviolation', (event) => {

@@ -54,8 +54,20 @@ export function offerToChoose(
   })
 }
 
-/** One file, or many, by the browser's own dialog, with handles. Empty when the user thinks better of it. */
-export async function pickWithHandles(multiple: boolean): Promise<ChosenFile[]> {
+/** One file by the browser's dialog. Undefined when the user thinks better of it. Call it in a click. */
+export async function chooseOne(): Promise<ChosenFile | undefined> {
+  if (window.showOpenFilePicker) return (await pickWithHandles(false))[0]
+  const input = document.createElement('input')
+  input.type = 'file'
+  return new Promise((resolve) => {
+    input.addEventListener('change', () => resolve(filesOfInput(input.files ?? [])[0]))
+    input.addEventListener('cancel', () => resolve(undefined))
+    input.click()
+  })
+}
+
+/** Empty when the user thinks better of it. */
+async function pickWithHandles(multiple: boolean): Promise<ChosenFile[]> {
   try {
     const handles = (await window.showOpenFilePicker?.({ multiple })) ?? []
     return await Promise.all(

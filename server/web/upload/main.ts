@@ -5,10 +5,10 @@
 import { createUploadClient } from '@partway/client'
 import { createUploadQueue, type QueueProgress } from '@partway/client/queue'
 import { createAnnouncer } from './announcer.ts'
-import { type ChosenFile, offerToChoose, pickWithHandles } from './choose-files.ts'
+import { type ChosenFile, chooseOne, offerToChoose } from './choose-files.ts'
 import { element, setText } from './element.ts'
 import { countText } from './figures.ts'
-import { createKeptFiles } from './kept-files.ts'
+import { createKeptFiles, openKept } from './kept-files.ts'
 import { isOfSignIn, pageHintOf } from './messages.ts'
 import { baseUrlOf, tokenOf } from './page-address.ts'
 import { createSession } from './session.ts'
@@ -55,7 +55,7 @@ const uploads = createUploadList(find('#queue'), queue, announcer, {
     setText(find('#quiet-hint'), hint)
     find('#quiet-hint').hidden = false
   },
-  onChooseAgain: chooseAgain,
+  onReopen: reopen,
 })
 const totals = createTotals(find('#queue'), queue, { announcer, onClear: () => uploads.clear() })
 const unfinished = createUnfinishedList(find('#unfinished'), {
@@ -83,18 +83,11 @@ function signIn(token: string) {
   void unfinished.refresh()
 }
 
-async function chooseAgain(file: ChosenFile, replace: (file: ChosenFile) => void) {
-  if (window.showOpenFilePicker) {
-    const [found] = await pickWithHandles(false)
-    if (found) replace({ ...found, fileName: file.fileName })
-    return
-  }
-  const input = Object.assign(document.createElement('input'), { type: 'file' })
-  input.addEventListener('change', () => {
-    const source = input.files?.[0]
-    if (source) replace({ source, fileName: file.fileName })
-  })
-  input.click()
+async function reopen({ fileName, kept }: ChosenFile): Promise<ChosenFile | undefined> {
+  const source = kept && (await openKept(kept))
+  if (source) return { source, fileName, kept }
+  const chosen = await chooseOne()
+  return chosen && { ...chosen, fileName }
 }
 
 /** A page that warns without need is closed without reading: only while bytes are really on their way. */

@@ -36,7 +36,7 @@ export function createSession(baseUrl: string, ask: (isRenewal: boolean) => void
     },
     signIn(token) {
       current = token
-      wasGiven = true
+      wasGiven = asked !== undefined
       asked?.resolve(token)
       asked = undefined
     },

@@ -41,7 +41,7 @@ export function createTotals(
       `${files.completed} of ${countText(files.total - files.cancelled, 'file')}`,
       files.failed > 0 ? `${files.failed} failed` : '',
       files.paused > 0 ? `${files.paused} paused` : '',
-      `${sizeText(currentBytes)} of ${sizeText(totalBytes)}`,
+      totalBytes > 0 ? `${sizeText(currentBytes)} of ${sizeText(totalBytes)}` : '',
       moving > 0 ? rateText(bytesPerSecond, etaSeconds) : '',
     ]
     setText(text, counts.filter((part) => part !== '').join(' · '))

@@ -1,5 +1,5 @@
 import type { Upload, UploadClient } from '@partway/client'
-import { type ChosenFile, pickWithHandles } from './choose-files.ts'
+import { type ChosenFile, chooseOne } from './choose-files.ts'
 import { element } from './element.ts'
 import { type KeptFiles, openKept } from './kept-files.ts'
 import { createUnfinishedRow, type UnfinishedRow } from './unfinished-row.ts'
@@ -24,12 +24,9 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   const { client, keptFiles, isHere, onFile } = options
   const list = element(section, 'ul', HTMLUListElement)
   const more = element(section, '.more', HTMLButtonElement)
-  const input = element(document, '#again', HTMLInputElement)
   const template = element(document, '#unfinished-row', HTMLTemplateElement)
   const rows = new Map<string, UnfinishedRow>()
   let cursor: string | null = null
-  /** Whom the file that is being chosen is for. */
-  let chosenFor: Upload | undefined
 
   async function load(after: string | null) {
     const page = await client.listUploads({ state: 'uploading', ...(after === null ? {} : { cursor: after }) })
@@ -60,19 +57,9 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
       rows.get(upload.id)?.refuse(undefined)
       return
     }
-    if (!window.showOpenFilePicker) {
-      chosenFor = upload
-      return input.click()
-    }
-    const [file] = await pickWithHandles(false)
+    const file = await chooseOne()
     if (file) take(upload, { ...file, fileName: upload.fileName })
   }
-
-  input.addEventListener('change', () => {
-    const file = input.files?.[0]
-    input.value = ''
-    if (file && chosenFor) take(chosenFor, { source: file, fileName: chosenFor.fileName })
-  })
 
   /** The SDK finds the upload again by the file's fingerprint; a file of another size is told from it here and now. */
   function take(upload: Upload, file: ChosenFile) {

@@ -14,8 +14,8 @@ export interface ListEvents {
   /** The file has left the list or ended: its upload, if unfinished, is nobody's here any more. */
   onUploadLeft(uploadId: string | undefined, isUnfinished: boolean): void
   onNotice(notice: UploadNotice): void
-  /** The file has to be chosen again. */
-  onChooseAgain(file: ChosenFile, replace: (file: ChosenFile) => void): void
+  /** The file is to be opened anew: by its handle, or by the user's choice. Undefined when the user thinks better of it. */
+  onReopen(file: ChosenFile): Promise<ChosenFile | undefined>
 }
 
 /** The files of the queue, each a row. */
@@ -88,7 +88,10 @@ export function createUploadList(
     for (const [index, item] of items.entries()) {
       const file = files[index]
       if (!file) continue
-      const row = createUploadRow(template, item, file.fileName, { onRemedy: remedy, onLeave: leave })
+      const row = createUploadRow(template, item, file.fileName, {
+        onRemedy: (one, chosen) => void remedy(one, chosen),
+        onLeave: leave,
+      })
       rows[index] = row
       entries.set(item, { file, row, uploadId: undefined, shownState: '' })
       fragment.append(row.root)
@@ -99,17 +102,15 @@ export function createUploadList(
     section.hidden = false
   }
 
-  function remedy(item: QueueItem<Blob>, chosen: Remedy) {
+  async function remedy(item: QueueItem<Blob>, chosen: Remedy) {
+    if (chosen === 'retry') return item.retry()
     const entry = entries.get(item)
-    if (!entry) return
-    const replace = (file: ChosenFile, options?: { onSourceChanged: 'restart' }) => {
-      entries.delete(item)
-      queue.remove(item)
-      put([file], entry, options)
-    }
-    if (chosen === 'retry') item.retry()
-    else if (chosen === 'start-over') replace(entry.file, { onSourceChanged: 'restart' })
-    else events.onChooseAgain(entry.file, replace)
+    // A browser reads no more of a file that changed after it was chosen, so even to start over it may have to be opened anew.
+    const isEnough = chosen === 'start-over' && entry && (await isReadable(entry.file.source))
+    const file = isEnough ? entry.file : entry && (await events.onReopen(entry.file))
+    if (!file || !entry || !entries.delete(item)) return
+    queue.remove(item)
+    put([file], entry, chosen === 'start-over' ? { onSourceChanged: 'restart' } : {})
   }
 
   function leave(item: QueueItem<Blob>) {
@@ -167,4 +168,14 @@ export function createUploadList(
     },
     has: (uploadId) => [...entries.values()].some((entry) => entry.uploadId === uploadId),
   }
+}
+
+async function isReadable(file: File): Promise<boolean> {
+  return file
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    )
 }

@@ -34,6 +34,8 @@ const stateTexts: Record<QueueItemState, string> = {
   failed: 'Failed',
   cancelled: 'Cancelled',
 }
+/** A hint stays this long after what it waits for: if it did not help, the next one is there by then. */
+const hintMs = 8000
 const ends: readonly QueueItemState[] = ['completed', 'failed', 'cancelled']
 
 export function createUploadRow(
@@ -51,6 +53,7 @@ export function createUploadRow(
   const note = createNote(find('.note'))
   let parts: PartsProgress | undefined
   let hint: string | undefined
+  let hintTimer: ReturnType<typeof setTimeout> | undefined
   let isCancelling = false
 
   const path = fileName.split('/')
@@ -91,10 +94,9 @@ export function createUploadRow(
     strip.draw(pictureOf(item, parts))
     const percent = item.state === 'completed' ? 100 : percentOf(progress.currentBytes, progress.totalBytes)
     if (bar.getAttribute('aria-valuenow') !== `${percent}`) bar.setAttribute('aria-valuenow', `${percent}`)
-    if (item.state !== 'sending' && item.state !== 'preparing') hint = undefined
     if (isCancelling && !ends.includes(item.state)) note.ask(cancelQuestion, leave, keep)
     else if (item.state === 'failed' && item.error) showFailure(messageOf(item.error))
-    else note.hint(hint)
+    else note.hint(ends.includes(item.state) || item.state === 'paused' ? undefined : hint)
   }
 
   function showFailure(message: Message) {
@@ -133,7 +135,18 @@ export function createUploadRow(
     root,
     update,
     notice(notice) {
-      if (notice.type === 'retry' || notice.type === 'restarted') hint = hintOf(notice) ?? hint
+      const text = hintOf(notice)
+      if (text === undefined) return
+      hint = text
+      clearTimeout(hintTimer)
+      hintTimer = setTimeout(
+        () => {
+          hint = undefined
+          update()
+        },
+        hintMs + ('delayMs' in notice ? notice.delayMs : 0),
+      )
+      update()
     },
   }
 }
