@@ -32,6 +32,7 @@ export interface QueueMeter {
   shared(from: Share, to: Share): void
   /** Bytes were put on the wire. */
   sent(bytes: number): void
+  readonly files: Readonly<QueueProgress['files']>
   read(): QueueProgress
 }
 
@@ -62,6 +63,7 @@ export function createQueueMeter(nowMs: () => number): QueueMeter {
   const work = createSpeed(nowMs)
 
   return {
+    files,
     moved(from, to) {
       files[from ?? 'total'] -= from ? 1 : -1
       files[to ?? 'total'] += to ? 1 : -1
