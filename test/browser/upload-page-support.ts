@@ -131,9 +131,17 @@ export async function expectClean({ page, token, complaints, consoleLines }: Pag
 
 /** The user's uploads as the server knows them. */
 export async function uploadsOf(app: TestApp, token: string, state?: Upload['state']): Promise<Upload[]> {
-  const reply = await createApi(app.url, token)('listUploads', { query: { limit: '100', ...(state ? { state } : {}) } })
-  expect(reply.status).toBe(200)
-  return reply.body.uploads
+  const api = createApi(app.url, token)
+  const uploads: Upload[] = []
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const query: Record<string, string> = { limit: '100', ...(state ? { state } : {}), ...(cursor ? { cursor } : {}) }
+    const reply = await api('listUploads', { query })
+    expect(reply.status).toBe(200)
+    uploads.push(...reply.body.uploads)
+    cursor = reply.body.nextCursor
+  }
+  return uploads
 }
 
 /** Expects exactly one completed upload of this name, with exactly these bytes. */
