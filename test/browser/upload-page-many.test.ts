@@ -40,7 +40,7 @@ describeInBrowser('the upload page with 200 files', () => {
 
   test('uploads each of them, and never keeps the page busy for more than a tenth of a second', async () => {
     const one = await openUploadPage(browser, app)
-    const made = []
+    const made: { path: string; bytes: Buffer }[] = []
     for (let index = 0; index < 200; index++) {
       const sizeBytes = index % 40 === 0 ? 10 * MB : index * 500
       made.push(await files.make(`many/file-${index}.bin`, sizeBytes))
