@@ -3,7 +3,7 @@
  * Type-only imports are left out of the direction rules: they vanish when compiled and carry no behaviour.
  * @type {import('dependency-cruiser').IConfiguration}
  */
-const value = { dependencyTypesNot: ['type-only'] }
+const value = { dependencyTypesNot: ['type-only', 'type-import'] }
 const useCases = '^server/(uploads|grants|admin)/'
 const cloudSides = '^server/(db|oss|sts)/'
 const edges = '^server/(cli|local-cloud)/'
@@ -136,11 +136,73 @@ module.exports = {
       to: { ...value, path: ['^client-sdk/node/', '^node_modules/undici/'] },
     },
     {
-      name: 'server-uses-the-contract-only',
-      comment: 'Of the SDK the server needs the wire words. The CLI is a client as well.',
+      name: 'browser-stays-in-its-folder',
+      comment: 'The engine and Node know the browser by its ports only.',
       severity: 'error',
-      from: { path: '^server/', pathNot: '^server/cli/' },
+      from: { path: '^client-sdk/', pathNot: '^client-sdk/browser/' },
+      to: { path: '^client-sdk/browser/' },
+    },
+    {
+      name: 'loaded-apart',
+      comment: 'A page that only shows a button to upload need not have loaded what uploads.',
+      severity: 'error',
+      from: { path: '^client-sdk/' },
+      to: {
+        ...value,
+        path: '^client-sdk/(upload-file|browser/(upload-ports|main-thread-hashing))[.]ts$',
+        dynamic: false,
+      },
+    },
+    {
+      name: 'hashes-stay-in-the-hashers',
+      comment:
+        'These packages are heavy: a worker, the page where workers are refused, and Node load them when the first part is hashed.',
+      severity: 'error',
+      from: { path: '^client-sdk/', pathNot: '^client-sdk/(browser/part-hasher|node/node-hashing)[.]ts$' },
+      to: { ...value, path: '^node_modules/(hash-wasm|@noble)/' },
+    },
+    {
+      name: 'hashers-stay-off-the-page',
+      severity: 'error',
+      from: { path: '^client-sdk/', pathNot: '^client-sdk/browser/(hash-worker|main-thread-hashing)[.]ts$' },
+      to: { ...value, path: '^client-sdk/browser/part-hasher[.]ts$' },
+    },
+    {
+      name: 'queue-fits-every-platform',
+      comment: 'It takes a client, wherever that came from, and of the SDK only what all platforms share.',
+      severity: 'error',
+      from: { path: '^client-sdk/queue/' },
+      to: { ...value, pathNot: '^client-sdk/(queue/|[^/]+[.]ts$|contract/part-plan[.]ts$)' },
+    },
+    {
+      name: 'queue-is-optional',
+      comment: 'Who uploads one file does not load it.',
+      severity: 'error',
+      from: { path: '^client-sdk/', pathNot: '^client-sdk/queue/' },
+      to: { path: '^client-sdk/queue/' },
+    },
+    {
+      name: 'server-uses-the-contract-only',
+      comment: 'Of the SDK the server needs the wire words. The CLI and the web pages are clients as well.',
+      severity: 'error',
+      from: { path: '^server/', pathNot: '^server/(cli|web)/' },
       to: { path: '^client-sdk/', pathNot: '^client-sdk/contract/' },
+    },
+    {
+      name: 'pages-are-clients',
+      comment: 'Web pages use the SDK as it is published, and nothing of the server; nor does the server use them.',
+      severity: 'error',
+      from: { path: '^server/web/[^/]+/' },
+      to: {
+        path: '^(server|client-sdk|node_modules)/',
+        pathNot: '^(server/web/|client-sdk/(node/|queue/)?index[.]ts$)',
+      },
+    },
+    {
+      name: 'server-knows-no-page',
+      severity: 'error',
+      from: { path: '^server/', pathNot: '^server/web/' },
+      to: { path: '^server/web/' },
     },
     {
       name: 'no-dev-dependency-in-the-product',
@@ -152,7 +214,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: ['node_modules', '^prisma/generated/'] },
-    exclude: { path: ['/dist/', '^dist/'] },
+    // The pages are no part of the process; imports-web.cjs is about them. What bundles the SDK is not shipped.
+    exclude: { path: ['^(client-sdk/)?dist/', '^server/web/', '^client-sdk/[^/]+[.]mjs$'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     combinedDependencies: true,

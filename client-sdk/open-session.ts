@@ -38,7 +38,7 @@ export interface OpenSessionDeps {
   /** The upload somebody else here worked on until a moment ago. */
   seenId?: string | undefined
   /** Makes the upload this task's own; false while another task or tab, which took its file for the same, works on it. */
-  claim(id: string): Promise<boolean>
+  claim(id: string, isFound?: boolean): Promise<boolean>
   /** Prepares the first parts, so that their grants come with the create call. */
   prepareFirst(plan: PartPlan): Promise<PreparedPart[]>
   /** For the create call: aborts a moment after a cancel, so that an upload just created is known and can be aborted. */
@@ -62,7 +62,7 @@ export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): P
   const first = await deps.prepareFirst(plan)
   let { resume } = options
   let created = await create(deps, plan, first, resume)
-  if (!(await deps.claim(created.upload.id))) {
+  if (!(await deps.claim(created.upload.id, !created.isNew))) {
     // An equal file is being sent into that one: two files deserve two objects.
     resume = false
     created = await create(deps, plan, first, resume)

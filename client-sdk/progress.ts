@@ -1,4 +1,5 @@
 import type { PartPlan } from './contract/part-plan.ts'
+import { createSpeed } from './speed.ts'
 
 /** How far an upload is. */
 export interface UploadProgress {
@@ -40,11 +41,6 @@ export interface ProgressMeter {
   readParts(): PartsProgress | undefined
 }
 
-/** The speed forgets half of what it knew in this time. */
-const halfLifeMs = 3000
-/** Samples closer together than this say more about buffers than about the network. */
-const sampleMs = 250
-
 /** Counts bytes. Pure but for `nowMs`, a clock in ms. */
 export function createProgressMeter(totalBytes: number, nowMs: () => number): ProgressMeter {
   const inFlight = new Map<number, number>()
@@ -55,25 +51,7 @@ export function createProgressMeter(totalBytes: number, nowMs: () => number): Pr
   let restoredBytes = 0
   let sentBytes = 0
   let highestBytes = 0
-  let bytesPerSecond = 0
-  let sampledAtMs: number | undefined
-  let sampledBytes = 0
-
-  function measure() {
-    const now = nowMs()
-    if (sampledAtMs === undefined) {
-      sampledAtMs = now
-      sampledBytes = sentBytes
-      return
-    }
-    const elapsedMs = now - sampledAtMs
-    if (elapsedMs < sampleMs) return
-    const speed = ((sentBytes - sampledBytes) / elapsedMs) * 1000
-    const kept = bytesPerSecond === 0 ? 0 : 0.5 ** (elapsedMs / halfLifeMs)
-    bytesPerSecond = bytesPerSecond * kept + speed * (1 - kept)
-    sampledAtMs = now
-    sampledBytes = sentBytes
-  }
+  const speed = createSpeed(nowMs)
 
   function leaveFlight(partNumber: number) {
     inFlightBytes -= inFlight.get(partNumber) ?? 0
@@ -92,8 +70,8 @@ export function createProgressMeter(totalBytes: number, nowMs: () => number): Pr
       inFlightBytes = 0
       storedBytes = bytes
       restoredBytes = bytes
-      bytesPerSecond = 0
-      measure()
+      speed.reset()
+      speed.add(0)
     },
     sending(partNumber, bytes) {
       const more = bytes - (inFlight.get(partNumber) ?? 0)
@@ -101,18 +79,17 @@ export function createProgressMeter(totalBytes: number, nowMs: () => number): Pr
       inFlight.set(partNumber, bytes)
       inFlightBytes += more
       sentBytes += more
-      measure()
+      speed.add(more)
     },
     retract: leaveFlight,
     stored(partNumber, sizeBytes) {
       leaveFlight(partNumber)
       storedParts.add(partNumber)
       storedBytes += sizeBytes
-      measure()
     },
     mirror(news) {
       highestBytes = Math.max(highestBytes, Math.min(news.currentBytes, totalBytes - 1))
-      bytesPerSecond = news.bytesPerSecond
+      speed.reset(news.bytesPerSecond)
     },
     lost(partNumber, sizeBytes) {
       storedParts.delete(partNumber)
@@ -124,6 +101,7 @@ export function createProgressMeter(totalBytes: number, nowMs: () => number): Pr
       const reached = storedBytes >= totalBytes ? totalBytes : Math.min(storedBytes + inFlightBytes, totalBytes - 1)
       highestBytes = Math.max(highestBytes, reached)
       const leftBytes = totalBytes - highestBytes
+      const bytesPerSecond = speed.perSecond()
       return {
         currentBytes: highestBytes,
         totalBytes,

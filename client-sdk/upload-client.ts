@@ -11,6 +11,7 @@ import type { RecordStore } from './record-store.ts'
 import { request } from './request.ts'
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
 import { createUploadApi, type UploadApi } from './upload-api.ts'
+import { createClaimBook } from './upload-claims.ts'
 import { createMemoryLocks, type UploadLocks } from './upload-locks.ts'
 import { resolveOptions, type UploadOptions } from './upload-options.ts'
 import { startUploadTask, type UploadTask } from './upload-task.ts'
@@ -72,6 +73,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
     explainFailure: ports.explainFailure,
   }
   const locks = ports.locks ?? createMemoryLocks()
+  const claimBook = createClaimBook(locks)
   // On its way before the first file is chosen: by then there may be no network.
   loadEngine().catch(() => {})
   return {
@@ -90,6 +92,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
           transport: ports.transport,
           hashing: ports.hashing,
           locks,
+          claimBook,
           lifecycle: ports.lifecycle,
           explainFailure: ports.explainFailure,
           loadEngine: (signal) => loadEngineOnline({ clock, retry: resolved.retry, onRetry }, signal),

@@ -14,7 +14,7 @@ import type { ProgressReports } from './progress-reports.ts'
 import type { RunGate } from './run-gate.ts'
 import { createSafeRecord, type SafeRecord } from './safe-record.ts'
 import type { UploadApi } from './upload-api.ts'
-import { createClaims } from './upload-claims.ts'
+import type { createClaimBook } from './upload-claims.ts'
 import { type EndReason, UploadEnded } from './upload-fate.ts'
 import type { UploadLocks } from './upload-locks.ts'
 import { uploadOnce } from './upload-once.ts'
@@ -28,6 +28,7 @@ export interface UploadFileDeps {
   clock: Clock
   serverClock: ServerClock
   locks: UploadLocks
+  claimBook: ReturnType<typeof createClaimBook>
   lifecycle?: Lifecycle | undefined
   explainFailure?: ExplainFailure | undefined
 }
@@ -80,7 +81,7 @@ export async function uploadFile(
   for (;;) {
     run.signal.throwIfAborted()
     const source = await deps.openSource()
-    const claims = createClaims(deps.locks)
+    const claims = deps.claimBook.open()
     let lock: FileLock | undefined
     try {
       checkSourceSize(source.sizeBytes)
@@ -111,6 +112,7 @@ export async function uploadFile(
         claim: claims.claim,
       })
       const result = resultOf(upload, crc64, run.meter.read().sentBytes)
+      claims.completed(upload.id)
       await record.delete()
       return result
     } catch (error) {

@@ -26,7 +26,7 @@ export interface OnceDeps extends UploadFileDeps {
   record: SafeRecord
   useRecord: boolean
   seenId: string | undefined
-  claim(id: string): Promise<boolean>
+  claim(id: string, isFound?: boolean): Promise<boolean>
 }
 
 /**

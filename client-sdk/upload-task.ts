@@ -60,7 +60,8 @@ export function startUploadTask(deps: UploadTaskDeps, options: ResolvedOptions):
 
   const tellProgress = (progress: UploadProgress) => {
     run.share?.(progress)
-    options.onProgress?.(progress)
+    // Also what an asynchronous callback throws is caught.
+    return options.onProgress?.(progress)
   }
   const meterFor = (sizeBytes: number) => {
     const meter = createProgressMeter(sizeBytes, deps.clock.nowMs)

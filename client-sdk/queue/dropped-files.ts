@@ -28,17 +28,17 @@ export interface DropOptions {
  * browser shows what was dropped only until the handler returns. Folders are then read as the result is, so that nothing waits for the last
  * file of a large one. Never throws while it is read.
  */
-export function filesOfDrop(dropped: DroppedItems, options: DropOptions = {}): AsyncIterable<FolderFile> {
+export function filesOfDrop(dropped: DroppedItems | null, options: DropOptions = {}): AsyncIterable<FolderFile> {
   const report = safeCallback(options.onError)
   const kept: (FileSystemEntry | FolderFile)[] = []
-  for (const item of Array.from(dropped.items ?? [])) {
+  for (const item of Array.from(dropped?.items ?? [])) {
     if (item.kind !== 'file') continue
     const entry = item.webkitGetAsEntry?.() as FileSystemEntry | null | undefined
     const file = entry ? undefined : item.getAsFile()
     if (entry) kept.push(entry)
     else if (file) kept.push(withPath(file))
   }
-  if (kept.length === 0) kept.push(...filesOfInput(dropped.files ?? []))
+  if (kept.length === 0) kept.push(...filesOfInput(dropped?.files ?? []))
   return walk(kept, report)
 }
 

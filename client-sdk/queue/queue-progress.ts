@@ -1,3 +1,4 @@
+import { createSpeed } from '../speed.ts'
 import type { QueueItemState } from './queue-item.ts'
 
 /** How far a queue is. Failed, cancelled and removed files are in `files` at most: their bytes are neither done nor to be done. */
@@ -31,13 +32,10 @@ export interface QueueMeter {
   shared(from: Share, to: Share): void
   /** Bytes were put on the wire. */
   sent(bytes: number): void
+  readonly files: Readonly<QueueProgress['files']>
   read(): QueueProgress
 }
 
-/** The speed forgets half of what it knew in this time. */
-const halfLifeMs = 3000
-/** Samples closer together than this say more about buffers than about the network. */
-const sampleMs = 250
 /** What opening and completing a file is worth beside its bytes, when time is estimated: without it, 10,000 empty files would take none. */
 const fileBytes = 65_536
 
@@ -65,6 +63,7 @@ export function createQueueMeter(nowMs: () => number): QueueMeter {
   const work = createSpeed(nowMs)
 
   return {
+    files,
     moved(from, to) {
       files[from ?? 'total'] -= from ? 1 : -1
       files[to ?? 'total'] += to ? 1 : -1
@@ -93,33 +92,6 @@ export function createQueueMeter(nowMs: () => number): QueueMeter {
         etaSeconds: leftFiles === 0 ? 0 : mayTell ? Math.ceil(leftWork / speed) : null,
         files: { ...files },
       }
-    },
-  }
-}
-
-/** An amount per second, smoothed. */
-function createSpeed(nowMs: () => number) {
-  let perSecond = 0
-  let fresh = 0
-  let sampledAtMs: number | undefined
-  function measure() {
-    const now = nowMs()
-    sampledAtMs ??= now
-    const elapsedMs = now - sampledAtMs
-    if (elapsedMs < sampleMs) return
-    const kept = perSecond === 0 ? 0 : 0.5 ** (elapsedMs / halfLifeMs)
-    perSecond = perSecond * kept + ((fresh * 1000) / elapsedMs) * (1 - kept)
-    sampledAtMs = now
-    fresh = 0
-  }
-  return {
-    add(amount: number) {
-      measure()
-      fresh += amount
-    },
-    perSecond() {
-      measure()
-      return perSecond
     },
   }
 }

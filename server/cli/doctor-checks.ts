@@ -8,6 +8,8 @@ import { createTokenVerifier } from '../http/verify-token.ts'
 import { localSecret } from '../local-secret.ts'
 import { createLogger, withoutSecrets } from '../log.ts'
 import type { ObjectStore } from '../oss/object-store.ts'
+import { urlTo } from '../oss-config.ts'
+import { checkCors } from './cors-check.ts'
 import { readLocalFile } from './local-file.ts'
 
 export interface Check {
@@ -29,6 +31,7 @@ export async function checkEverything(given: Config): Promise<Check[]> {
       check('database', () => checkDatabase(config)),
       check('storage', () => checkStorage(config, objects)),
       check('public endpoint', () => checkPublicEndpoint(config)),
+      check('bucket CORS', async () => checkCors(config, await ownUrlOf(config))),
       check('clock', () => checkClock(config)),
       check('tokens', () => checkTokens(config)),
     ])
@@ -49,7 +52,7 @@ async function withRunningCloud(config: Config): Promise<Config> {
   }
 }
 
-type Finding = Omit<Check, 'name'>
+export type Finding = Omit<Check, 'name'>
 const ok = (detail: string): Finding => ({ status: 'ok', detail })
 
 async function check(name: string, find: () => Promise<Finding>): Promise<Check> {
@@ -122,6 +125,12 @@ async function checkPublicEndpoint(config: Config): Promise<Finding> {
   const { publicEndpoint } = config.oss
   await reach(publicEndpoint)
   return ok(`${publicEndpoint} answers from here; clients must reach it too`)
+}
+
+/** Where browsers reach this server: PUBLIC_URL, or in local mode the server that runs. */
+async function ownUrlOf(config: Config): Promise<string | null> {
+  if (config.http.publicUrl !== null || !config.localCloud) return config.http.publicUrl
+  return (await readLocalFile(config.dataDir))?.url ?? urlTo(config.http.host, config.http.port)
 }
 
 async function checkClock(config: Config): Promise<Finding> {

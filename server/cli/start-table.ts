@@ -34,7 +34,9 @@ export function startTable(config: Config, port: number): string {
       scopes: ['admin'] as const,
       ttlSeconds: TOKEN_SECONDS,
     }
-    rows.push(['User token', mintDevToken(signer, user)], ['Admin token', mintDevToken(signer, admin)])
+    const userToken = mintDevToken(signer, user)
+    if (config.webPages) rows.unshift(['Page', `${url}/#token=${userToken}`])
+    rows.push(['User token', userToken], ['Admin token', mintDevToken(signer, admin)])
   }
   rows.push(['Upload', 'npx partway upload ./some-file'])
   const width = Math.max(...rows.map(([name]) => name.length))

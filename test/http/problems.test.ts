@@ -16,7 +16,6 @@ afterAll(() => app.close())
 
 describe('a path', () => {
   test.each([
-    '/',
     '/v1',
     '/v1/upload',
     '/v1/uploads/',

@@ -78,7 +78,7 @@ describe('partway serve', { timeout: 120_000 }, () => {
       .stdout()
       .split('\n')
       .filter((line) => line.startsWith('  '))
-    for (const name of ['API', 'Docs', 'OSS', 'STS', 'Postgres', 'User token', 'Admin token', 'Upload']) {
+    for (const name of ['Page', 'API', 'Docs', 'OSS', 'STS', 'Postgres', 'User token', 'Admin token', 'Upload']) {
       expect(table.filter((line) => line.trim().startsWith(name))).toHaveLength(1)
     }
     expect(server.stdout()).not.toMatch(/postgres:\/\/|password/i)
@@ -98,7 +98,15 @@ describe('partway serve', { timeout: 120_000 }, () => {
     const { ok, checks } = JSON.parse(doctor.stdout)
     expect([ok, checks.map((check: { name: string; status: string }) => `${check.name} ${check.status}`)]).toEqual([
       true,
-      ['configuration ok', 'database ok', 'storage ok', 'public endpoint ok', 'clock ok', 'tokens ok'],
+      [
+        'configuration ok',
+        'database ok',
+        'storage ok',
+        'public endpoint ok',
+        'bucket CORS ok',
+        'clock ok',
+        'tokens ok',
+      ],
     ])
   })
 

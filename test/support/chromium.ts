@@ -13,7 +13,7 @@ const knownPaths = [
 ]
 
 /** Chromium of this machine: CHROMIUM_PATH, or where systems install it. Nothing is ever downloaded. */
-export const chromiumPath = process.env.CHROMIUM_PATH ?? knownPaths.find(existsSync)
+export const chromiumPath = (process.env.CHROMIUM_PATH ? [process.env.CHROMIUM_PATH] : knownPaths).find(existsSync)
 
 const launchOptions = {
   executablePath: chromiumPath ?? '',

@@ -16,7 +16,8 @@ const root = join(import.meta.dirname, '..', '..')
 
 /** Once per run: test/browser/harness.ts with the built SDK, bundled as a web application would do it. */
 export default async function bundleSdk(project: TestProject): Promise<() => Promise<void>> {
-  if (!existsSync(join(root, 'client-sdk/dist/partway-client.js'))) throw new Error('the SDK is not built: npm run build')
+  if (!existsSync(join(root, 'client-sdk/dist/partway-client.js')))
+    throw new Error('the SDK is not built: npm run build')
   const outDir = await mkdtemp(join(tmpdir(), 'partway-sdk-page-'))
   await build({
     configFile: false,

@@ -1,0 +1,85 @@
+import type { Upload } from '@partway/client'
+import { copyOf, element, setText } from './element.ts'
+import { durationText, percentOf, sizeText } from './figures.ts'
+import { createNote } from './note.ts'
+import { createPartsStrip } from './parts-strip.ts'
+
+export interface UnfinishedActions {
+  /** Opens the file, by its handle or the user's choice. Undefined when there is none. */
+  onAgain(upload: Upload): void
+  /** Resolves when the upload is discarded. */
+  onDiscard(upload: Upload): Promise<void>
+}
+
+/** One upload that the server still waits for, and that nobody sends here. */
+export interface UnfinishedRow {
+  readonly root: HTMLLIElement
+  /** A file was given for it that cannot be its own. */
+  refuse(file: File | undefined): void
+}
+
+/** With `isOneClick` the browser knows where the file is; otherwise the user chooses it again. */
+export function createUnfinishedRow(
+  template: HTMLTemplateElement,
+  upload: Upload,
+  isOneClick: boolean,
+  actions: UnfinishedActions,
+): UnfinishedRow {
+  const root = copyOf(template)
+  const find = (selector: string) => element(root, selector, HTMLElement)
+  const note = createNote(find('.note'))
+  const { fileName, sizeBytes, storedBytes, expiresAt } = upload
+  const percent = percentOf(storedBytes, sizeBytes)
+  setText(find('.name bdi'), fileName)
+  setText(find('.state'), `${percent}% of ${sizeText(sizeBytes)} stored`)
+  setText(find('.rate'), `kept for ${durationText((Date.parse(expiresAt) - Date.now()) / 1000)} more`)
+  const bar = find('.strip')
+  bar.setAttribute('aria-label', fileName)
+  bar.setAttribute('aria-valuenow', `${percent}`)
+  createPartsStrip(element(root, 'canvas', HTMLCanvasElement)).draw({
+    ...upload,
+    isStored: (number) => upload.storedPartRanges.some(([first, last]) => number >= first && number <= last),
+    sentBytes: () => 0,
+    mood: 'resting',
+  })
+
+  const [again, discard] = [find('.again'), find('.discard')]
+  const verb = isOneClick ? 'Continue' : 'Choose the file again'
+  setText(again, verb)
+  again.setAttribute('aria-label', `${verb}: ${fileName}`)
+  again.addEventListener('click', () => actions.onAgain(upload))
+  discard.title = 'Discard'
+  discard.setAttribute('aria-label', `Discard: ${fileName}`)
+  discard.addEventListener('click', () => {
+    note.ask(discardQuestion, remove, () => {
+      note.hint(undefined)
+      discard.focus()
+    })
+    note.focus()
+  })
+
+  function remove() {
+    note.hint('Discarding …')
+    actions.onDiscard(upload).catch((error: unknown) => {
+      note.hint(`It could not be discarded: ${error instanceof Error ? error.message : String(error)}`)
+    })
+  }
+
+  return {
+    root,
+    refuse(file) {
+      note.hint(
+        file
+          ? `That is another file: ${file.name} has ${sizeText(file.size)} (${file.size.toLocaleString('en')} bytes), and this upload is of ${sizeBytes.toLocaleString('en')} bytes. Choose the same file, or add the other one above.`
+          : 'The file is not where it was, or this page was not allowed to read it. Choose it again.',
+      )
+    },
+  }
+}
+
+const discardQuestion = {
+  title: 'Discard this upload?',
+  advice: 'What is stored of it so far is deleted.',
+  yes: 'Discard',
+  no: 'Keep it',
+}

@@ -1,0 +1,194 @@
+import type { PartsProgress, UploadNotice } from '@partway/client'
+import type { QueueItem, QueueItemState } from '@partway/client/queue'
+import { copyOf, element, setText } from './element.ts'
+import { percentOf, rateText, sizeText } from './figures.ts'
+import { hintOf, type Message, messageOf, type Remedy } from './messages.ts'
+import { createNote } from './note.ts'
+import { createPartsStrip, type StripPicture } from './parts-strip.ts'
+
+/** What a row asks of the list it is in. */
+export interface RowActions {
+  onRemedy(item: QueueItem<Blob>, remedy: Remedy): void
+  /** The file is to leave the list: its upload was cancelled, or has ended. */
+  onLeave(item: QueueItem<Blob>): void
+}
+
+/** One file of the queue. */
+export interface UploadRow {
+  readonly root: HTMLLIElement
+  /** Shows the item as it is now. Touches only what differs. */
+  update(): void
+  /** Something that happened on the way, and passes. */
+  notice(notice: UploadNotice): void
+}
+
+const stateTexts: Record<QueueItemState, string> = {
+  queued: 'Waiting for its turn',
+  preparing: 'Preparing',
+  waiting: 'Another tab sends this file',
+  sending: 'Sending',
+  paused: 'Paused',
+  verifying: 'Comparing what was stored before',
+  completing: 'Putting the parts together',
+  completed: 'Uploaded',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+}
+/** A hint stays this long after what it waits for: if it did not help, the next one is there by then. */
+const hintMs = 8000
+const ends: readonly QueueItemState[] = ['completed', 'failed', 'cancelled']
+
+export function createUploadRow(
+  template: HTMLTemplateElement,
+  item: QueueItem<Blob>,
+  fileName: string,
+  actions: RowActions,
+): UploadRow {
+  const root = copyOf(template)
+  const find = (selector: string) => element(root, selector, HTMLElement)
+  const [state, rate, bar] = [find('.state'), find('.rate'), find('.strip')]
+  const [go, stop] = [find('.go'), find('.stop')]
+  const goIcon = element(root, '.go use', SVGUseElement)
+  const strip = createPartsStrip(element(root, 'canvas', HTMLCanvasElement))
+  const note = createNote(find('.note'))
+  let parts: PartsProgress | undefined
+  let hint: string | undefined
+  let hintTimer: ReturnType<typeof setTimeout> | undefined
+  let isCancelling = false
+
+  const path = fileName.split('/')
+  setText(find('.name bdi'), path.at(-1) ?? fileName)
+  setText(find('.name .folder'), path.slice(0, -1).join('/'))
+  bar.setAttribute('aria-label', fileName)
+
+  go.addEventListener('click', () => {
+    if (item.state === 'paused') item.resume()
+    else item.pause()
+  })
+  stop.addEventListener('click', () => {
+    if (ends.includes(item.state)) return actions.onLeave(item)
+    isCancelling = item.progress.currentBytes > 0
+    if (!isCancelling) return leave()
+    update()
+    note.focus()
+  })
+
+  function leave() {
+    isCancelling = false
+    void item.cancel().catch(() => {})
+    actions.onLeave(item)
+  }
+
+  function keep() {
+    isCancelling = false
+    update()
+    stop.focus()
+  }
+
+  function update() {
+    const { progress } = item
+    parts = item.task?.parts ?? parts
+    root.dataset.state = item.state
+    showButtons()
+    showFigures()
+    strip.draw(pictureOf(item, parts))
+    const percent = item.state === 'completed' ? 100 : percentOf(progress.currentBytes, progress.totalBytes)
+    if (bar.getAttribute('aria-valuenow') !== `${percent}`) bar.setAttribute('aria-valuenow', `${percent}`)
+    if (isCancelling && !ends.includes(item.state)) note.ask(cancelQuestion, leave, keep)
+    else if (item.state === 'failed' && item.error) showFailure(messageOf(item.error))
+    else note.hint(ends.includes(item.state) || item.state === 'paused' ? undefined : hint)
+  }
+
+  function showFailure(message: Message) {
+    note.tell(message, fileName, (remedy) => actions.onRemedy(item, remedy))
+  }
+
+  function showButtons() {
+    const isOver = ends.includes(item.state)
+    const action = item.state === 'paused' ? 'resume' : 'pause'
+    go.hidden = isOver
+    goIcon.setAttribute('href', `#${action}`)
+    name(go, { resume: 'Resume', pause: 'Pause' }[action])
+    name(stop, isOver ? 'Remove from the list' : 'Cancel')
+  }
+
+  function name(button: HTMLElement, verb: string) {
+    if (button.title === verb) return
+    button.title = verb
+    button.setAttribute('aria-label', `${verb}: ${fileName}`)
+  }
+
+  function showFigures() {
+    const { currentBytes, totalBytes, restoredBytes, bytesPerSecond, etaSeconds } = item.progress
+    const size = sizeText(item.sizeBytes ?? totalBytes)
+    const isMoving = item.state === 'sending' || item.state === 'waiting'
+    // Of a failed file, what was on its way is lost.
+    const bytes = item.state === 'failed' ? storedBytes(parts) : currentBytes
+    const before = isMoving && restoredBytes > 0 ? `, ${percentOf(restoredBytes, totalBytes)}% were there already` : ''
+    const share =
+      bytes === 0 || item.state === 'completed' ? size : `${percentOf(bytes, totalBytes)}% of ${size}${before}`
+    setText(state, `${stateTexts[item.state]} · ${share}`)
+    setText(rate, isMoving ? rateText(bytesPerSecond, etaSeconds) : '')
+  }
+
+  return {
+    root,
+    update,
+    notice(notice) {
+      const text = hintOf(notice)
+      if (text === undefined) return
+      hint = text
+      clearTimeout(hintTimer)
+      hintTimer = setTimeout(
+        () => {
+          hint = undefined
+          update()
+        },
+        hintMs + ('delayMs' in notice ? notice.delayMs : 0),
+      )
+      update()
+    },
+  }
+}
+
+const cancelQuestion = {
+  title: 'Cancel this upload?',
+  advice: 'What is stored of it so far is deleted.',
+  yes: 'Cancel and delete',
+  no: 'Keep it',
+}
+
+function storedBytes(parts: PartsProgress | undefined): number {
+  let bytes = 0
+  const { partCount = 0, partSizeBytes = 0, sizeBytes = 0 } = parts?.plan ?? {}
+  for (let number = 1; number <= partCount; number++) {
+    if (parts?.isStored(number)) bytes += Math.min(partSizeBytes, sizeBytes - (number - 1) * partSizeBytes)
+  }
+  return bytes
+}
+
+/** The parts as far as they are known; before that, or while another tab sends them, the file is one. */
+function pictureOf(item: QueueItem<Blob>, parts: PartsProgress | undefined): StripPicture {
+  const { currentBytes, totalBytes } = item.progress
+  const isMoving =
+    item.state === 'sending' || item.state === 'verifying' || item.state === 'completing' || item.state === 'waiting'
+  const mood = item.state === 'completed' ? 'done' : isMoving ? 'moving' : 'resting'
+  if (parts && item.state !== 'waiting') {
+    const { plan } = parts
+    const isDone = item.state === 'completed'
+    return {
+      ...plan,
+      mood,
+      isStored: (number) => isDone || parts.isStored(number),
+      sentBytes: (number) => parts.sentBytes(number),
+    }
+  }
+  return {
+    sizeBytes: totalBytes,
+    partSizeBytes: Math.max(1, totalBytes),
+    partCount: totalBytes > 0 ? 1 : 0,
+    isStored: () => item.state === 'completed',
+    sentBytes: () => currentBytes,
+    mood,
+  }
+}
