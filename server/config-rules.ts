@@ -42,6 +42,14 @@ export function checkRelations(values: Partial<Variables>, wrong: ReadonlySet<st
     }
   }
 
+  const keyPrefix = values.KEY_PREFIX ?? defaultPrefixes.key
+  const directPrefix = values.DIRECT_PREFIX ?? defaultPrefixes.direct
+  const isNested = keyPrefix.startsWith(directPrefix) || directPrefix.startsWith(keyPrefix)
+  if (isNested && !wrong.has('KEY_PREFIX') && !wrong.has('DIRECT_PREFIX')) {
+    // Whoever uploads directly could otherwise write among the objects Partway answers for.
+    complain('DIRECT_PREFIX', `must lie outside of KEY_PREFIX (${keyPrefix})`)
+  }
+
   if (isUnset('OSS_BUCKET')) complainOfSharedPorts(values, wrong, complain)
   if (values.PARTWAY_ENV === 'production') complainOfProduction(values, isUnset, complain)
   return complaints
@@ -49,6 +57,7 @@ export function checkRelations(values: Partial<Variables>, wrong: ReadonlySet<st
 
 /** Defaults that take part in a rule. */
 export const defaultSeconds = { staleAfter: 86_400, uploadTtl: 604_800, grantTtl: 900 } as const
+export const defaultPrefixes = { key: 'uploads/', direct: 'direct/' } as const
 export const defaultPorts = { http: 3000, localOss: 9000, localSts: 9001 } as const
 
 type Complain = (variable: VariableName, detail: string) => void

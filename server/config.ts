@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { checkRelations, defaultPorts, defaultSeconds } from './config-rules.ts'
+import { checkRelations, defaultPorts, defaultPrefixes, defaultSeconds } from './config-rules.ts'
 import { LOCAL_ROLE_ARN } from './local-identities.ts'
 import { type LocalCloudConfig, liveOss, localCloudOf, localOss, type OssConfig, urlTo } from './oss-config.ts'
 import { Variables } from './variables.ts'
@@ -31,7 +31,15 @@ export interface Config {
   /** Null: embedded Postgres, started by `partway serve`. */
   database: { url: string | null }
   oss: OssConfig
-  sts: { roleArn: string | null; endpoint: string; ttlSeconds: number }
+  sts: {
+    /** Null: no credentials are vended. */
+    roleArn: string | null
+    endpoint: string
+    ttlSeconds: number
+    /** Ends in a slash; nothing of it is below `uploads.keyPrefix`, or the other way round. */
+    directPrefix: string
+    authUrlTtlSeconds: number
+  }
   /** `key` null: local mode without JWT_*; `partway serve` fills in the secret of the data directory. */
   jwt: { key: JwtKey | null; issuer: string | null; audience: string | null }
   uploads: {
@@ -104,6 +112,8 @@ export function loadConfig(environment: Environment = process.env): Config {
         variables.STS_ENDPOINT ??
         (localCloud ? urlTo(localCloud.host, localCloud.stsPort) : `https://sts.${region}.aliyuncs.com`),
       ttlSeconds: variables.STS_TTL_SECONDS ?? 900,
+      directPrefix: variables.DIRECT_PREFIX ?? defaultPrefixes.direct,
+      authUrlTtlSeconds: variables.AUTH_URL_TTL_SECONDS ?? 86_400,
     },
     jwt: {
       key: jwtKeyOf(variables),
@@ -111,7 +121,7 @@ export function loadConfig(environment: Environment = process.env): Config {
       audience: variables.JWT_AUDIENCE ?? null,
     },
     uploads: {
-      keyPrefix: variables.KEY_PREFIX ?? 'uploads/',
+      keyPrefix: variables.KEY_PREFIX ?? defaultPrefixes.key,
       maxFileBytes: variables.MAX_FILE_BYTES ?? null,
       allowedContentTypes: variables.ALLOWED_CONTENT_TYPES ?? null,
       callbackAllowedOrigins: variables.CALLBACK_ALLOWED_ORIGINS ?? [],

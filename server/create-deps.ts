@@ -4,7 +4,10 @@ import type { Deps } from './deps.ts'
 import { createLogger } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { createAliyunObjectStore } from './oss/aliyun-object-store.ts'
-import { defaultCredentialChain, staticCredentials } from './oss/credential-source.ts'
+import { type CredentialSource, defaultCredentialChain, staticCredentials } from './oss/credential-source.ts'
+import { createAliyunCredentialIssuer } from './sts/aliyun-credential-issuer.ts'
+import { createCredentialCache } from './sts/credential-cache.ts'
+import type { CredentialIssuer } from './sts/credential-issuer.ts'
 import { packageVersion } from './version.ts'
 
 /** Connections per process. A request holds one for a few milliseconds, never while it waits for OSS. */
@@ -24,22 +27,43 @@ export function createDeps(config: Config, own: Partial<Omit<Deps, 'config'>> = 
   const db = own.db ?? openDatabase(config, log)
   metrics.watchPool(db.poolSize)
   const { credentials, ...oss } = config.oss
+  const ownKey = credentials ? staticCredentials(credentials) : defaultCredentialChain()
   const objects =
     own.objects ??
     createAliyunObjectStore({
       ...oss,
-      credentials: credentials ? staticCredentials(credentials) : defaultCredentialChain(),
+      credentials: ownKey,
       signContentLength: config.uploads.signContentLength,
       forbidOverwrite: config.uploads.forbidOverwrite,
       now,
       observe: metrics.ossCall,
     })
-  return { config, db, objects, now, log, metrics, ...(own.passed ? { passed: own.passed } : {}) }
+  const sts = own.sts ?? openSts(config, ownKey, { now, log, metrics })
+  return { config, db, objects, sts, now, log, metrics, ...(own.passed ? { passed: own.passed } : {}) }
 }
 
-/** Ends the connections to database and object storage. Stop background work and the HTTP server first. */
-export async function closeDeps(deps: Pick<Deps, 'db' | 'objects'>): Promise<void> {
-  await Promise.all([deps.objects.close(), deps.db.close()])
+/** Ends the connections to database, object storage and STS. Stop background work and the HTTP server first. */
+export async function closeDeps(deps: Pick<Deps, 'db' | 'objects' | 'sts'>): Promise<void> {
+  await Promise.all([deps.objects.close(), deps.db.close(), deps.sts?.close()])
+}
+
+/** Calls nobody yet: presigned mode never asks STS for anything. */
+function openSts(
+  { sts }: Config,
+  ownKey: CredentialSource,
+  { now, log, metrics }: Pick<Deps, 'now' | 'log' | 'metrics'>,
+): CredentialIssuer | null {
+  if (sts.roleArn === null) return null
+  const issuer = createAliyunCredentialIssuer({
+    endpoint: sts.endpoint,
+    roleArn: sts.roleArn,
+    getKey: () => ownKey.get(),
+    now,
+    observe: metrics.stsCall,
+  })
+  const onRenewalFailure = (error: unknown) =>
+    log.warn({ err: error }, 'credentials could not be renewed ahead of time')
+  return createCredentialCache({ issuer, now, onRenewalFailure })
 }
 
 function openDatabase(config: Config, log: Deps['log']): Deps['db'] {

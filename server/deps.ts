@@ -4,12 +4,15 @@ import type { Database } from './db/client.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ObjectStore } from './oss/object-store.ts'
+import type { CredentialIssuer } from './sts/credential-issuer.ts'
 
 /** What one running server holds. Everything per process is in here, so that several can run in one. */
 export interface Deps {
   config: Config
   db: Database
   objects: ObjectStore
+  /** Null: this server vends no credentials. */
+  sts: CredentialIssuer | null
   now: () => Date
   log: Logger
   metrics: Metrics
@@ -24,6 +27,8 @@ export interface RequestContext {
   /** Names the request in every line. */
   log: Logger
   requestId: string
+  /** How the caller reached this app: scheme, host and mount path, without a slash at the end. The host is what the caller said. */
+  reachedAt: string
 }
 
 /** What a use case answers: a status of its endpoint's `replies`, and the JSON for it. */

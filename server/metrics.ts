@@ -16,6 +16,12 @@ export interface Metrics {
   partsChecked(count: number): void
   /** `outcome`: `ok`, an error code of OSS, or `unreachable`. */
   ossCall(operation: string, outcome: string, seconds: number): void
+  /** A call to STS. `outcome`: `ok`, an error code of STS, or `unreachable`. */
+  stsCall(outcome: string, seconds: number): void
+  /** STS credentials were handed out, made anew or not. */
+  credentialsIssued(kind: 'upload' | 'direct' | 'auth-url'): void
+  /** An object was found to be another than was completed. */
+  objectChanged(): void
   /** A row whose lease had run out was driven on, out of `state`, or could not be. */
   recoveryDrive(state: UploadState, outcome: 'moved' | 'waiting' | 'failed'): void
   sweepRun(outcome: 'ok' | 'failed', uploadsExpired: number): void
@@ -44,6 +50,9 @@ export function createMetrics(build: { version: string }): Metrics {
   const grants = counter('grants_issued_total', 'Presigned part URLs handed out.')
   const parts = counter('parts_checked_total', 'Parts compared with what OSS lists before completing.')
   const oss = duration('oss_call_duration_seconds', 'Time of a call to OSS.', ['operation', 'outcome'])
+  const sts = duration('sts_call_duration_seconds', 'Time of a call to STS.', ['outcome'])
+  const credentials = counter('credentials_issued_total', 'STS credentials handed out.', ['kind'])
+  const changed = counter('objects_changed_total', 'Objects found to be others than were completed.')
   const drives = counter('recovery_drives_total', 'Half-done uploads taken over after their lease.', [
     'state',
     'outcome',
@@ -83,6 +92,9 @@ export function createMetrics(build: { version: string }): Metrics {
     grantsIssued: (count) => grants.inc(count),
     partsChecked: (count) => parts.inc(count),
     ossCall: (operation, outcome, seconds) => oss.observe({ operation, outcome }, seconds),
+    stsCall: (outcome, seconds) => sts.observe({ outcome }, seconds),
+    credentialsIssued: (kind) => credentials.inc({ kind }),
+    objectChanged: () => changed.inc(),
     recoveryDrive: (state, outcome) => drives.inc({ state, outcome }),
     sweepRun(outcome, uploadsExpired) {
       sweeps.inc({ outcome })

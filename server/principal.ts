@@ -1,5 +1,8 @@
 import type { Scope } from '@partway/client/contract'
 
+/** The tenant of an operator's token: all of them, under /v1/admin only. Only an explicit `tenant` claim says so. */
+export const EVERY_TENANT = '*'
+
 /** Who is calling, as a verified token says. */
 export interface Principal {
   /** The token's `tenant`, by default its `sub`. Any text of 1 to 256 characters without control characters. */

@@ -158,6 +158,8 @@ export const Variables = z.object({
   STS_ROLE_ARN: roleArn.optional(),
   STS_ENDPOINT: endpoint.optional(),
   STS_TTL_SECONDS: whole(900, 43_200).optional(),
+  DIRECT_PREFIX: keyPrefix.optional(),
+  AUTH_URL_TTL_SECONDS: whole(60, 31_536_000).optional(),
   JWT_SECRET: jwtSecret.optional(),
   JWT_PUBLIC_KEY: publicKey.optional(),
   JWT_JWKS_URL: baseUrl.optional(),

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { CallbackResult, UploadCallback } from './callback.ts'
+import { AuthServerReply, AuthUrl, AuthUrlId, DirectCredentials, UploadCredentials } from './credentials.ts'
 import { PartClaim, PartGrant, PartRequest, StoredPart } from './part.ts'
 import { MAX_PARTS } from './part-plan.ts'
 import { ByteCount, Crc64, Instant, PartSize, text, UploadId } from './primitives.ts'
 import type { ProblemCode } from './problem.ts'
+import { Tenant, TenantName } from './tenant.ts'
 import { ContentType, FileName, Fingerprint, Metadata, Upload, UploadState } from './upload.ts'
 
 /** A permission named in a token's `scope`. */
@@ -23,6 +25,10 @@ export interface Endpoint {
   body?: z.ZodType
   /** Status → reply. The first is the usual one. */
   replies: Readonly<Record<number, z.ZodType>>
+  /** What opens it in place of a bearer token. */
+  access?: string
+  /** For clients that read no status: whatever happens, the first reply is the answer, and problems stand in its body. */
+  problemsInBody?: true
   /** The problems that belong to this operation; those any operation can answer are in {@link commonProblems}. */
   problems: readonly ProblemCode[]
 }
@@ -214,6 +220,68 @@ export const endpoints = {
     params: id,
     replies: { 200: oneUpload },
     problems: ['upload-not-found', 'upload-state-conflict'],
+  },
+  grantCredentials: {
+    method: 'POST',
+    path: '/v1/uploads/{id}/credentials',
+    summary: 'STS credentials narrowed to the upload’s object',
+    scope: 'credentials',
+    params: id,
+    replies: { 200: UploadCredentials },
+    problems: [
+      'upload-not-found',
+      'upload-state-conflict',
+      'upload-gone',
+      'upload-expired',
+      'tenant-suspended',
+      'credentials-disabled',
+      'storage-unavailable',
+    ],
+  },
+  grantDirectCredentials: {
+    method: 'POST',
+    path: '/v1/credentials',
+    summary: 'STS credentials narrowed to the caller’s own folder, for clients that start uploads themselves',
+    scope: 'credentials:direct',
+    replies: { 200: DirectCredentials },
+    problems: ['tenant-suspended', 'credentials-disabled'],
+  },
+  createAuthUrl: {
+    method: 'POST',
+    path: '/v1/credentials/url',
+    summary: 'A URL at which Alibaba’s mobile SDKs fetch such credentials by themselves',
+    scope: 'credentials:direct',
+    replies: { 201: AuthUrl },
+    problems: ['tenant-suspended', 'credentials-disabled'],
+  },
+  revokeAuthUrl: {
+    method: 'DELETE',
+    path: '/v1/credentials/url/{id}',
+    summary: 'Make such a URL answer nobody any more; again, or for one that never was: the same answer',
+    scope: 'credentials:direct',
+    params: z.strictObject({ id: AuthUrlId }),
+    replies: { 200: z.object({ id: AuthUrlId }) },
+    problems: [],
+  },
+  askAuthServer: {
+    method: 'GET',
+    path: '/v1/compat/auth-server',
+    summary: 'The credentials an auth URL stands for, as Alibaba’s mobile SDKs read them',
+    access: 'Opened by the `token` of an auth URL. Answers 200 whatever happens: `StatusCode` tells.',
+    problemsInBody: true,
+    query: z.looseObject({ token: text(200).optional() }),
+    replies: { 200: AuthServerReply },
+    problems: [],
+  },
+  updateTenant: {
+    method: 'PATCH',
+    path: '/v1/admin/tenants/{tenant}',
+    summary: 'Suspend a tenant, or lift that: no new uploads, grants and credentials from the next request on',
+    scope: 'admin',
+    params: z.strictObject({ tenant: TenantName }),
+    body: z.strictObject({ suspended: z.boolean() }),
+    replies: { 200: z.object({ tenant: Tenant }) },
+    problems: [...bodyProblems, 'tenant-suspended'],
   },
   getTime: {
     method: 'GET',

@@ -66,7 +66,7 @@ export const ProblemDocument = z
           detail: z.string(),
           pointer: z
             .string()
-            .meta({ description: 'JSON pointer into the request: `/body/…`, `/query/…`, `/headers/…`.' }),
+            .meta({ description: 'JSON pointer into the request: `/body/…`, `/params/…`, `/query/…`, `/headers/…`.' }),
         }),
       )
       .optional()

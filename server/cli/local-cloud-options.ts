@@ -9,7 +9,7 @@ import { serverPolicy, uploaderRolePolicy } from '../ram-policies.ts'
  * uploader role. The bucket takes uploads from the server's own pages and from CORS_ORIGINS.
  */
 export function localCloudOptions(config: Config): LocalCloudOptions {
-  const { localCloud, http, uploads } = config
+  const { localCloud, http, uploads, sts } = config
   if (!localCloud) throw new Error('OSS_BUCKET is set, so there is no local cloud to start.')
   const places = { bucket: LOCAL_BUCKET, keyPrefix: uploads.keyPrefix }
   const ownPages = [http.publicUrl ?? '', `http://localhost:${http.port}`, `http://${http.host}:${http.port}`]
@@ -40,7 +40,7 @@ export function localCloudOptions(config: Config): LocalCloudOptions {
     roles: [
       {
         arn: LOCAL_ROLE_ARN,
-        policy: JSON.stringify(uploaderRolePolicy(places)),
+        policy: JSON.stringify(uploaderRolePolicy({ ...places, directPrefix: sts.directPrefix })),
         trusted: [localServerUser.userName],
         maxSessionSeconds: 43_200,
       },

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { mintDevToken } from '../dev-token.ts'
-import { EVERY_TENANT } from '../http/token-claims.ts'
 import { urlTo } from '../oss-config.ts'
+import { EVERY_TENANT } from '../principal.ts'
 import { packageVersion } from '../version.ts'
 import { LOCAL_SUBJECT } from './session.ts'
 

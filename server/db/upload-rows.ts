@@ -173,7 +173,8 @@ export function recordCompleteSent(
     WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
 
-/** completing → completed. Asks for no lease: that the object is there, and right, is true whoever saw it. */
+/** completing → completed. Asks for no lease: that the object is there, and right, is true whoever saw it. With credentials alive, their
+ *  holder can still change the object: it is looked at again a minute after the last ones' end. */
 export function markCompleted(
   sql: Queries,
   id: string,
@@ -181,7 +182,9 @@ export function markCompleted(
 ): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
     WITH moved AS (
-      UPDATE uploads SET state = 'completed', due_at = NULL, attempts = 0, completed_at = now(), last_activity_at = now(),
+      UPDATE uploads SET state = 'completed', attempts = 0, completed_at = now(), last_activity_at = now(),
+        due_at = CASE WHEN credentials_alive_until IS NOT NULL
+          THEN greatest(credentials_alive_until, now()) + interval '60 seconds' END,
         etag = ${object.etag}, crc64 = ${object.crc64}, stored_bytes = size_bytes
       WHERE id = ${id} AND state = 'completing' RETURNING ${uploadColumns}
     ), parts AS (DELETE FROM upload_parts USING moved WHERE upload_id = moved.id)

@@ -1,8 +1,7 @@
 import type { Scope } from '@partway/client/contract'
 import type { Request } from 'express'
-import type { Principal } from '../principal.ts'
+import { EVERY_TENANT, type Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
-import { EVERY_TENANT } from './token-claims.ts'
 import type { VerifyToken } from './verify-token.ts'
 
 /** The caller of a request, if its token allows `scope`. Throws `unauthenticated`, `forbidden` or `credentials-unavailable`. */

@@ -7,6 +7,7 @@ import { Problem } from '../problem.ts'
 import type { Authenticate } from './authenticate.ts'
 import { inputErrors, MAX_INPUT_ERRORS } from './bad-input.ts'
 import { hasBody, jsonOf, readBody, requireJson } from './json-body.ts'
+import { toProblem } from './problem-handler.ts'
 import { contextOf } from './request-context.ts'
 
 /** Where endpoints are bound, and who tells callers apart. */
@@ -22,17 +23,19 @@ type Handler<E extends Endpoint> = (
   context: RequestContext,
 ) => Promise<Answer>
 
+type AsyncHandler = (...parameters: Parameters<RequestHandler>) => Promise<void>
+
 const names = new Map<Endpoint, string>(Object.entries(endpoints).map(([name, endpoint]) => [endpoint, name]))
 
 /**
  * Makes an endpoint of the contract an Express route, and is the only code that knows both. In order: who calls, and may they;
  * path, query and headers; then, and only for those who may, the body. The handler gets what the schemas made of it.
  */
-export function bind<E extends Endpoint>(api: Api, endpoint: E, handler: Handler<E>): void {
+export function bind<E extends Endpoint>(api: Api, endpoint: E, handler: Handler<E>, ...inBody: InBody<E>): void {
   const name = names.get(endpoint) ?? 'unknown'
   const method = endpoint.method.toLowerCase() as Lowercase<Endpoint['method']>
 
-  const route: RequestHandler = async (request, response) => {
+  const route: AsyncHandler = async (request, response) => {
     contextOf(response).endpoint = name
     const principal = endpoint.scope ? await api.authenticate(request, endpoint.scope) : null
     const head = parseHead(endpoint, request)
@@ -40,7 +43,25 @@ export function bind<E extends Endpoint>(api: Api, endpoint: E, handler: Handler
     const input = { ...head, body } as EndpointInput<E>
     send(response, await handler(principal as Caller<E>, input, contextOf(response)))
   }
-  api.router[method](routePath(endpoint), route)
+  const [answerTo] = inBody as [answerTo?: (problem: Problem) => Answer]
+  api.router[method](routePath(endpoint), answerTo ? withProblemsInBody(route, answerTo) : route)
+}
+
+/** For an endpoint whose problems stand in the body: how. */
+type InBody<E extends Endpoint> = E extends { problemsInBody: true } ? [answerTo: (problem: Problem) => Answer] : []
+
+function withProblemsInBody(route: AsyncHandler, answerTo: (problem: Problem) => Answer): RequestHandler {
+  return async (request, response, next) => {
+    try {
+      await route(request, response, next)
+    } catch (thrown) {
+      const problem = toProblem(thrown)
+      // The log has both, as for any other answer.
+      if (problem.status >= 500) response.err = problem
+      contextOf(response).problem = { code: problem.code }
+      send(response, answerTo(problem))
+    }
+  }
 }
 
 /** `/v1/uploads/{id}` as Express writes it. */
@@ -51,10 +72,10 @@ export function routePath(endpoint: Pick<Endpoint, 'path'>): string {
 function parseHead(endpoint: Endpoint, request: Request) {
   const params = parse(endpoint.params, 'params', request.params)
   // An id that cannot exist is answered like one that does not.
-  if (params.errors.length > 0) throw new Problem('upload-not-found')
+  if (params.errors.length > 0 && endpoint.problems.includes('upload-not-found')) throw new Problem('upload-not-found')
   const query = parse(endpoint.query, 'query', request.query)
   const headers = parse(endpoint.headers, 'headers', request.headers)
-  const errors = [...query.errors, ...headers.errors]
+  const errors = [...params.errors, ...query.errors, ...headers.errors]
   if (!endpoint.query && Object.keys(request.query).length > 0) {
     errors.push({ detail: 'This operation takes no query.', pointer: '/query' })
   }

@@ -73,8 +73,9 @@ export function createOpenApi(options: { version: string; serverUrl: string }): 
   }
 }
 
-/** The problems `endpoint` can answer: its own, and for those with a token the common ones. */
+/** The problems `endpoint` can answer by status: its own, and for those with a token the common ones. */
 export function problemsOf(endpoint: Endpoint): ProblemCode[] {
+  if (endpoint.problemsInBody) return []
   const common: readonly ProblemCode[] = endpoint.scope ? commonProblems : ['invalid-request', 'internal']
   return [...new Set([...common, ...endpoint.problems])]
 }
@@ -90,7 +91,7 @@ function operationOf(name: EndpointName, endpoint: Endpoint, schemaOf: SchemaOf)
   return {
     operationId: name,
     summary: endpoint.summary,
-    description: endpoint.scope ? `Needs the scope \`${endpoint.scope}\`.` : 'Open to everybody.',
+    description: endpoint.scope ? `Needs the scope \`${endpoint.scope}\`.` : (endpoint.access ?? 'Open to everybody.'),
     security: endpoint.scope ? [{ bearer: [] }] : [],
     parameters,
     ...(body

@@ -75,6 +75,7 @@ export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] 
       log: request.log,
       requestId: String(request.id),
       endpoint: 'unknown',
+      reachedAt: request.host ? `${request.protocol}://${request.host}${request.baseUrl}` : request.baseUrl,
     }
     contexts.set(response, context)
     response.once('close', () => {

@@ -1,6 +1,11 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
+import { askAuthServer, authServerProblem } from '../grants/ask-auth-server.ts'
+import { createAuthUrl, revokeAuthUrl } from '../grants/auth-url.ts'
+import { grantDirectCredentials } from '../grants/direct-credentials.ts'
+import { grantCredentials } from '../grants/grant-credentials.ts'
 import { abortUpload } from '../uploads/abort-upload.ts'
 import { completeUpload } from '../uploads/complete-upload.ts'
 import { createUpload } from '../uploads/create-upload.ts'
@@ -26,6 +31,21 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   bind(api, endpoints.saveCheckpoint, (principal, input) => saveCheckpoint(deps, principal, input))
   bind(api, endpoints.completeUpload, (principal, input, context) => completeUpload(deps, principal, input, context))
   bind(api, endpoints.abortUpload, (principal, input) => abortUpload(deps, principal, input))
+  bind(api, endpoints.grantCredentials, (principal, input, context) =>
+    grantCredentials(deps, principal, input, context),
+  )
+  bind(api, endpoints.grantDirectCredentials, (principal, _input, context) =>
+    grantDirectCredentials(deps, principal, context),
+  )
+  bind(api, endpoints.createAuthUrl, (principal, _input, context) => createAuthUrl(deps, principal, context))
+  bind(api, endpoints.revokeAuthUrl, (principal, input) => revokeAuthUrl(deps, principal, input))
+  bind(
+    api,
+    endpoints.askAuthServer,
+    (_principal, input, context) => askAuthServer(deps, input, context),
+    authServerProblem,
+  )
+  bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
 
   refuseOtherMethods(router, Object.values(endpoints))

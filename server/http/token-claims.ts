@@ -1,12 +1,9 @@
 import type { Scope } from '@partway/client/contract'
 import { z } from 'zod'
-import type { Principal } from '../principal.ts'
+import { EVERY_TENANT, type Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 
 const scopes = ['uploads', 'uploads:tenant', 'credentials', 'credentials:direct', 'admin'] as const satisfies Scope[]
-
-/** The tenant of an operator's token: all of them, under /v1/admin only. Only an explicit `tenant` claim says so. */
-export const EVERY_TENANT = '*'
 
 // A subject or tenant reaches rows and log lines: control characters and lone surrogates could be stored in neither.
 const Name = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,256}$/u)

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { forgetAuthUrls } from '../db/auth-url-rows.ts'
 import { forgetIdempotencyKeys } from '../db/idempotency-keys.ts'
 import type { Deps } from '../deps.ts'
 import { expireUploads } from './expire-uploads.ts'
@@ -32,6 +33,7 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
 async function sweep(deps: Deps, signal: AbortSignal): Promise<void> {
   try {
     await forgetIdempotencyKeys(deps.db.prisma, keysForgottenPerSweep)
+    await forgetAuthUrls(deps.db.prisma, keysForgottenPerSweep)
     deps.metrics.sweepRun('ok', await expireUploads(deps, signal))
   } catch (error) {
     deps.metrics.sweepRun('failed', 0)

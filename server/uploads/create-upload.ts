@@ -10,6 +10,7 @@ import {
 import type { UploadRow } from '../db/upload-row.ts'
 import { claimIfDue, findUpload } from '../db/upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
+import { assertNotSuspended } from '../grants/assert-not-suspended.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { assertCallbackAllowed } from './callback-rules.ts'
@@ -36,6 +37,7 @@ export async function createUpload(
 ): Promise<Answer<{ upload: Upload; grants: PartGrant[] }>> {
   const { body } = input
   assertAllowed(deps.config.uploads, principal, body)
+  await assertNotSuspended(deps, principal.tenant)
   assertCallbackAllowed(deps.config.uploads.callbackAllowedOrigins, body.callback)
   const { row, how } = await findOrInsertUpload(deps, principal, input)
   deps.passed?.('create: row written')

@@ -31,6 +31,8 @@ export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadR
 export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     const foundSome = await discardParts(deps, row)
+    // Credentials allow Initiate and Complete as well: an upload that was given up must not look finished.
+    if (row.credentialsAliveUntil !== null) await deleteOwnObject(deps, row)
     if (foundSome) await setDue(deps.db.prisma, row, 'aborted', LOOK_AGAIN_SECONDS)
     else await closeAborted(deps.db.prisma, row.id)
     return rereadUpload(deps, row.id)

@@ -1,5 +1,6 @@
 import type { UploadRow } from '../db/upload-row.ts'
 import type { Deps } from '../deps.ts'
+import { checkObject } from './check-object.ts'
 import { discardUpload, lookAgain } from './discard-upload.ts'
 import { finishUpload } from './finish-upload.ts'
 import { restartUpload } from './start-upload.ts'
@@ -18,8 +19,9 @@ export async function driveOn(deps: Deps, row: UploadRow): Promise<UploadRow> {
       return discardUpload(deps, row)
     case 'aborted':
       return lookAgain(deps, row)
-    case 'uploading':
     case 'completed':
+      return checkObject(deps, row)
+    case 'uploading':
       return row
   }
 }

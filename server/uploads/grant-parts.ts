@@ -3,6 +3,7 @@ import { isPlannedPart, partSize } from '@partway/client/contract'
 import { planOf, type UploadRow } from '../db/upload-row.ts'
 import { extendGrants } from '../db/upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
+import { assertNotSuspended } from '../grants/assert-not-suspended.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { loadUpload, throwMoved } from './load-upload.ts'
@@ -14,6 +15,7 @@ export async function grantParts(
   principal: Principal,
   { params, body }: EndpointInput<Endpoints['grantParts']>,
 ): Promise<Answer<{ grants: PartGrant[] }>> {
+  await assertNotSuspended(deps, principal.tenant)
   const row = await loadUpload(deps, principal, params.id, 'grantParts')
   assertPlanned(row, body.parts)
   return { status: 200, body: { grants: await issueGrants(deps, row, body.parts) } }

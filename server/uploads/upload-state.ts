@@ -11,7 +11,8 @@ import type { AbortReason, EndpointName, ProblemCode, UploadState } from '@partw
  *                                    └──────────────────────→ aborted
  *
  * pending, completing and aborting carry a lease of LEASE_SECONDS, renewed while somebody works on the row. Whoever meets such a row
- * after its lease drives it on; every step may run twice. aborted rows are looked at once more after the last grant's death.
+ * after its lease drives it on; every step may run twice. aborted rows are looked at once more after the last grant's death, and completed
+ * ones after that of the last credentials, whose holder could have changed the object.
  */
 
 /** How long whoever drives a row has it for itself. Longer than any call to OSS may take. */
@@ -20,10 +21,14 @@ export const LEASE_SECONDS = 30
 /** How long a missing object may still turn up after a Complete whose reply was lost, before the upload counts as gone. */
 export const LOST_REPLY_PATIENCE_SECONDS = 300
 
+/** How long after the end of the last credentials a completed object is looked at for the last time: a request that began in time may
+ *  go on for so long. Source: OSS error 0017-00000703. */
+export const LAST_LOOK_SECONDS = 4 * 3600 + 300
+
 /** The operations on one upload. */
 export type UploadOperation = Extract<
   EndpointName,
-  'getUpload' | 'listParts' | 'grantParts' | 'saveCheckpoint' | 'completeUpload' | 'abortUpload'
+  'getUpload' | 'listParts' | 'grantParts' | 'grantCredentials' | 'saveCheckpoint' | 'completeUpload' | 'abortUpload'
 >
 
 /** `ended`: 410 with `upload-expired` or `upload-gone`, by the abort reason. */
@@ -50,6 +55,7 @@ export const stateAnswers = {
   },
   listParts: open,
   grantParts: open,
+  grantCredentials: open,
   saveCheckpoint: open,
   completeUpload: {
     pending: 'upload-state-conflict',

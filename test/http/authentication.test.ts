@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import jwt from 'jsonwebtoken'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JwtKey } from '../../server/config.ts'
-import { EVERY_TENANT, principalOf } from '../../server/http/token-claims.ts'
+import { principalOf } from '../../server/http/token-claims.ts'
+import { EVERY_TENANT } from '../../server/principal.ts'
 import { startTestApp, TEST_JWT_SECRET, type TestApp, testToken } from '../support/app.ts'
 
 let app: TestApp

@@ -34,7 +34,7 @@ describe('a path', () => {
     async (path) => {
       const known = Object.values(endpoints).filter((endpoint) => endpoint.path === path)
       const methods = known.length > 0 ? known.map(({ method }) => method as string) : ['GET']
-      const url = app.url + path.replace('{id}', `upl_${'0'.repeat(32)}`)
+      const url = app.url + path.replace('{id}', `upl_${'0'.repeat(32)}`).replace('{tenant}', 'acme')
       const allowed = (response: Response) => response.headers.get('allow')?.split(', ').sort()
       const expected = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort()
 

@@ -11,7 +11,7 @@ let api: Api
 
 beforeAll(async () => {
   app = await startTestApp()
-  api = createApi(app.url, app.token({ subject: 'alice' }))
+  api = createApi(app.url, app.token({ subject: 'alice', scopes: ['uploads', 'credentials'] }))
 })
 afterAll(() => app.close())
 
@@ -25,6 +25,7 @@ const successes: Record<UploadOperation, (state: UploadState) => number[]> = {
   getUpload: () => [200],
   listParts: () => [200],
   grantParts: () => [200],
+  grantCredentials: () => [200],
   saveCheckpoint: () => [200],
   completeUpload: (state) => (state === 'completing' ? [200, 202] : [200]),
   abortUpload: () => [200],
@@ -82,7 +83,7 @@ describe.each(Object.keys(stateAnswers) as UploadOperation[])('%s', (operation) 
   it('answers for somebody else’s upload exactly as for one that never was', async () => {
     const id = await uploadIn('uploading')
     // Of the same tenant: not even a colleague reaches it.
-    const stranger = createApi(app.url, app.token({ subject: 'mallory', tenant: 'alice' }))
+    const stranger = createApi(app.url, app.token({ subject: 'mallory', tenant: 'alice', scopes: ['uploads', 'credentials'] }))
     const call = (upload: string) =>
       stranger(operation, { id: upload, ...(bodies[operation] ? { body: bodies[operation] } : {}) })
     const theirs = await call(id)
@@ -104,6 +105,7 @@ describe('the table of states', () => {
       'getUpload ssssss',
       'listParts csccee',
       'grantParts csccee',
+      'grantCredentials csccee',
       'saveCheckpoint csccee',
       'completeUpload csssee',
       'abortUpload ssccss',

@@ -11,6 +11,7 @@ export interface ApiReply {
 
 interface CallOptions {
   id?: string
+  tenant?: string
   query?: Record<string, string>
   body?: unknown
   headers?: Record<string, string>
@@ -20,9 +21,10 @@ export type Api = (name: EndpointName, options?: CallOptions) => Promise<ApiRepl
 
 /** Calls endpoints by their name in the contract, with one token, and no retries: tests see what the server says. */
 export function createApi(baseUrl: string, token: string): Api {
-  return async (name, { id, query = {}, body, headers = {} } = {}) => {
+  return async (name, { id, tenant, query = {}, body, headers = {} } = {}) => {
     const { method, path } = endpoints[name]
-    const url = new URL(`${baseUrl}${path.replace('{id}', encodeURIComponent(id ?? ''))}`)
+    const filled = path.replace('{id}', encodeURIComponent(id ?? '')).replace('{tenant}', encodeURIComponent(tenant ?? ''))
+    const url = new URL(`${baseUrl}${filled}`)
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value)
     const reply = await fetch(url, {
       method,

@@ -1,0 +1,50 @@
+import type { Queries } from './client.ts'
+
+/* Every statement on `credential_grants`: who was handed which STS credentials. */
+
+/** What is written down of credentials before they leave. Nothing of the credentials themselves. */
+export interface NewCredentialGrant {
+  tenant: string
+  subject: string
+  /** As the session policy says it: `bucket/key`, or `bucket/prefix/*`. */
+  resource: string
+  sessionName: string
+  ttlSeconds: number
+  expiresAt: Date
+  requestId: string
+  stsRequestId: string
+}
+
+/**
+ * Writes down credentials for an upload's object, and with them until when the object can be changed, if the upload is still open. False
+ * when it is not: then they must not leave. One statement, so that a complete either comes before it or knows of the credentials.
+ */
+export async function recordUploadCredentials(
+  sql: Queries,
+  uploadId: string,
+  grant: NewCredentialGrant,
+): Promise<boolean> {
+  const recorded = await sql.$executeRaw`
+    WITH open AS (
+      UPDATE uploads SET grants_alive_until = greatest(grants_alive_until, ${grant.expiresAt}::timestamptz),
+        credentials_alive_until = greatest(credentials_alive_until, ${grant.expiresAt}::timestamptz)
+      WHERE id = ${uploadId} AND state = 'uploading' RETURNING id)
+    INSERT INTO credential_grants (kind, upload_id, tenant, subject, resource, session_name, ttl_seconds, expires_at,
+      request_id, sts_request_id)
+    SELECT 'upload', open.id, ${grant.tenant}, ${grant.subject}, ${grant.resource}, ${grant.sessionName},
+      ${grant.ttlSeconds}::int, ${grant.expiresAt}::timestamptz, ${grant.requestId}, ${grant.stsRequestId} FROM open`
+  return recorded === 1
+}
+
+/** Writes down credentials for an owner's folder. */
+export async function recordDirectCredentials(
+  sql: Queries,
+  kind: 'direct' | 'auth-url',
+  grant: NewCredentialGrant,
+): Promise<void> {
+  await sql.$executeRaw`
+    INSERT INTO credential_grants (kind, tenant, subject, resource, session_name, ttl_seconds, expires_at, request_id,
+      sts_request_id)
+    VALUES (${kind}, ${grant.tenant}, ${grant.subject}, ${grant.resource}, ${grant.sessionName}, ${grant.ttlSeconds}::int,
+      ${grant.expiresAt}::timestamptz, ${grant.requestId}, ${grant.stsRequestId})`
+}

@@ -1,0 +1,36 @@
+import { Prisma } from '../../prisma/generated/client.ts'
+import type { Queries } from './client.ts'
+import type { HeldRow } from './upload-rows.ts'
+
+/* Every statement on `events`: what an administrator should know about. */
+
+/** One thing that an object should be and is not. Values as OSS tells them; null: it tells none. */
+export interface ObjectDifference {
+  what: 'tag' | 'size' | 'etag' | 'crc64'
+  completed: string | number | null
+  found: string | number | null
+}
+
+const isHeldAndCompleted = ({ id, lease }: HeldRow) =>
+  Prisma.sql`id = ${id} AND lease = ${lease} AND state = 'completed'`
+
+/** Nothing more is due on a completed row whose lease the caller holds. */
+export async function closeCompleted(sql: Queries, held: HeldRow): Promise<void> {
+  await sql.$executeRaw`UPDATE uploads SET due_at = NULL, attempts = 0 WHERE ${isHeldAndCompleted(held)}`
+}
+
+/** Records that a completed object has changed, and that nothing more is due on its row. False when somebody else holds the row. One
+ *  statement: the event is there once, whoever crashes when. */
+export async function recordObjectChanged(
+  sql: Queries,
+  held: HeldRow,
+  differences: readonly ObjectDifference[],
+): Promise<boolean> {
+  const recorded = await sql.$executeRaw`
+    WITH closed AS (
+      UPDATE uploads SET due_at = NULL, attempts = 0 WHERE ${isHeldAndCompleted(held)} RETURNING id, tenant, bucket, key)
+    INSERT INTO events (kind, tenant, upload_id, detail)
+    SELECT 'object-changed', tenant, id,
+      jsonb_build_object('bucket', bucket, 'key', key, 'differences', ${JSON.stringify(differences)}::jsonb) FROM closed`
+  return recorded === 1
+}
