@@ -4,6 +4,7 @@ import type { Deps } from './deps.ts'
 import { createLogger } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { createAliyunObjectStore } from './oss/aliyun-object-store.ts'
+import { createBucketSettings } from './oss/bucket-settings.ts'
 import { type CredentialSource, defaultCredentialChain, staticCredentials } from './oss/credential-source.ts'
 import { createAliyunCredentialIssuer } from './sts/aliyun-credential-issuer.ts'
 import { createCredentialCache } from './sts/credential-cache.ts'
@@ -28,6 +29,8 @@ export function createDeps(config: Config, own: Partial<Omit<Deps, 'config'>> = 
   metrics.watchPool(db.poolSize)
   const { credentials, ...oss } = config.oss
   const ownKey = credentials ? staticCredentials(credentials) : defaultCredentialChain()
+  const bucketSettings =
+    own.bucketSettings ?? createBucketSettings({ ...oss, credentials: ownKey, now, observe: metrics.ossCall })
   const objects =
     own.objects ??
     createAliyunObjectStore({
@@ -39,12 +42,12 @@ export function createDeps(config: Config, own: Partial<Omit<Deps, 'config'>> = 
       observe: metrics.ossCall,
     })
   const sts = own.sts ?? openSts(config, ownKey, { now, log, metrics })
-  return { config, db, objects, sts, now, log, metrics, ...(own.passed ? { passed: own.passed } : {}) }
+  return { config, db, objects, bucketSettings, sts, now, log, metrics, ...(own.passed ? { passed: own.passed } : {}) }
 }
 
 /** Ends the connections to database, object storage and STS. Stop background work and the HTTP server first. */
-export async function closeDeps(deps: Pick<Deps, 'db' | 'objects' | 'sts'>): Promise<void> {
-  await Promise.all([deps.objects.close(), deps.db.close(), deps.sts?.close()])
+export async function closeDeps(deps: Pick<Deps, 'db' | 'objects' | 'bucketSettings' | 'sts'>): Promise<void> {
+  await Promise.all([deps.objects.close(), deps.bucketSettings.close(), deps.db.close(), deps.sts?.close()])
 }
 
 /** Calls nobody yet: presigned mode never asks STS for anything. */

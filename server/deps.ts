@@ -3,6 +3,7 @@ import type { Passed } from './crash-points.ts'
 import type { Database } from './db/client.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { BucketSettings } from './oss/bucket-settings.ts'
 import type { ObjectStore } from './oss/object-store.ts'
 import type { CredentialIssuer } from './sts/credential-issuer.ts'
 
@@ -11,6 +12,7 @@ export interface Deps {
   config: Config
   db: Database
   objects: ObjectStore
+  bucketSettings: BucketSettings
   /** Null: this server vends no credentials. */
   sts: CredentialIssuer | null
   now: () => Date

@@ -47,6 +47,12 @@ export function serverPolicy({
       },
       // After a crash: which multipart uploads of this key exist? A right on the bucket: never give it to clients.
       { Effect: 'Allow', Action: ['oss:ListMultipartUploads'], Resource: [`acs:oss:*:*:${bucket}`] },
+      // Only to look: is there a lifecycle rule for forgotten uploads, is the bucket versioned? Without them nobody is warned.
+      {
+        Effect: 'Allow',
+        Action: ['oss:GetBucketLifecycle', 'oss:GetBucketInfo'],
+        Resource: [`acs:oss:*:*:${bucket}`],
+      },
       ...(roleArn ? [{ Effect: 'Allow' as const, Action: ['sts:AssumeRole'], Resource: [roleArn] }] : []),
     ],
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import type { LocalCloudOptions } from '../local-cloud/local-cloud.ts'
 import { LOCAL_ACCOUNT_ID, LOCAL_BUCKET, LOCAL_ROLE_ARN, localServerUser } from '../local-identities.ts'
+import { ownRule } from '../oss/lifecycle-rules.ts'
 import { serverPolicy, uploaderRolePolicy } from '../ram-policies.ts'
 
 /**
@@ -35,6 +36,7 @@ export function localCloudOptions(config: Config): LocalCloudOptions {
         maxAgeSeconds: 600,
       },
     ],
+    lifecycle: `<LifecycleConfiguration>${ownRule(uploads)}</LifecycleConfiguration>`,
     rootKey: { accessKeyId: localCloud.rootAccessKeyId, accessKeySecret: localCloud.rootAccessKeySecret },
     users: [{ ...localServerUser, policy: JSON.stringify(serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN })) }],
     roles: [

@@ -12,6 +12,7 @@ import { createRequestCounters, type RequestCounters } from './request-counters.
 import { checkedBucket } from './resolve-bucket.ts'
 import { createSecurityTokens } from './security-token.ts'
 import { createStsServer } from './sts-server.ts'
+import { asElement, childrenNamed, parseXml, type XmlElement } from './xml.ts'
 
 export interface LocalCloudOptions {
   /** Everything stored lives here; created if missing. One local cloud at a time. */
@@ -33,6 +34,8 @@ export interface LocalCloudOptions {
   readonly buckets?: readonly string[]
   /** CORS rules of buckets made at start. */
   readonly corsRules?: readonly CorsRule[]
+  /** The LifecycleConfiguration of buckets made at start, as XML. */
+  readonly lifecycle?: string
   /** The key that may do everything, and may not assume roles. */
   readonly rootKey?: AccessKey
   readonly users?: readonly UserOption[]
@@ -143,9 +146,13 @@ async function makeBuckets(store: Store, options: LocalCloudOptions, now: Date):
       createdAt: now.getTime(),
       acl: 'private',
       cors,
-      lifecycle: null,
+      lifecycle: options.lifecycle === undefined ? null : lifecycleOf(options.lifecycle),
     })
   }
+}
+
+function lifecycleOf(xml: string): XmlElement[] {
+  return childrenNamed(parseXml(xml, 'LifecycleConfiguration'), 'Rule').map(asElement)
 }
 
 function listenOn(server: Server, host: string, port: number): Promise<number> {

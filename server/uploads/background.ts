@@ -4,6 +4,7 @@ import { forgetIdempotencyKeys } from '../db/idempotency-keys.ts'
 import type { Deps } from '../deps.ts'
 import { expireUploads } from './expire-uploads.ts'
 import { recoverUploads } from './recover-uploads.ts'
+import { warnOfLifecycle } from './warn-of-lifecycle.ts'
 
 const recoverEverySeconds = 30
 const keysForgottenPerSweep = 100_000
@@ -19,6 +20,7 @@ export interface BackgroundWork {
 export function startBackgroundWork(deps: Deps): BackgroundWork {
   const stopping = new AbortController()
   const loops = [
+    warnOfLifecycle(deps),
     repeat(deps, 'recovery', recoverEverySeconds, stopping.signal, (signal) => recoverUploads(deps, signal)),
     repeat(deps, 'sweep', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) => sweep(deps, signal)),
   ]

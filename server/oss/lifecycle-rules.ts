@@ -1,0 +1,130 @@
+import { XMLParser } from 'fast-xml-parser'
+
+/* The bucket's rule that ends forgotten multipart uploads: read, judged, and merged into what is there. Pure. Source: OSS API reference,
+ * "PutBucketLifecycle": a write replaces all rules, and prefixes of rules for unfinished uploads must not overlap. */
+
+/** A rule of the bucket with AbortMultipartUpload. */
+export interface AbortRule {
+  id: string
+  prefix: string
+  isEnabled: boolean
+  /** Null: by a date, which ends uploads of the past and no others. */
+  days: number | null
+  /** Narrowed by more than its prefix, so that it may leave uploads alone. */
+  isNarrowed: boolean
+}
+
+/** What Partway's uploads need. */
+export interface UploadPlace {
+  keyPrefix: string
+  /** UPLOAD_TTL_SECONDS: a rule with fewer days ends uploads that are still going on. */
+  ttlSeconds: number
+}
+
+export type LifecycleVerdict =
+  | { verdict: 'covered'; rule: AbortRule }
+  | { verdict: 'too-short'; rule: AbortRule; neededDays: number }
+  /** `inTheWay`: rules whose prefix overlaps ours without covering it, beside which OSS takes no other. */
+  | { verdict: 'missing'; inTheWay: AbortRule[] }
+
+/** The rule Partway adds is known by this, so that only it is ever changed. */
+export const OWN_RULE_ID = 'partway-abort-forgotten-uploads'
+
+const DAY_SECONDS = 86_400
+/** Beyond the need: OSS counts from the next midnight, and the sweep should come first. */
+const SPARE_DAYS = 2
+
+const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false, isArray: (name) => name === 'Rule' })
+
+/** The rules for unfinished uploads in a lifecycle document, in its order. Throws Error for what is no such document. */
+export function readAbortRules(xml: string | null): AbortRule[] {
+  if (xml === null) return []
+  const document = parser.parse(xml) as Record<string, unknown>
+  if (!('LifecycleConfiguration' in document)) throw new Error('the lifecycle of the bucket cannot be read')
+  const { Rule: rules = [] } = asRecord(document.LifecycleConfiguration) as { Rule?: unknown[] }
+  return rules.map(asRecord).flatMap((rule) => {
+    if (!('AbortMultipartUpload' in rule)) return []
+    const { Days: days } = asRecord(rule.AbortMultipartUpload)
+    return [
+      {
+        id: textIn(rule, 'ID'),
+        prefix: textIn(rule, 'Prefix'),
+        isEnabled: textIn(rule, 'Status') === 'Enabled',
+        days: typeof days === 'string' && /^[0-9]+$/.test(days) ? Number(days) : null,
+        isNarrowed: 'Tag' in rule || 'Filter' in rule,
+      },
+    ]
+  })
+}
+
+/** How well the rules fit. Where several cover the prefix, the one with the fewest days decides. */
+export function judgeLifecycle(rules: readonly AbortRule[], place: UploadPlace): LifecycleVerdict {
+  const [strictest] = rules.filter((rule) => covers(rule, place)).sort((a, b) => (a.days ?? 0) - (b.days ?? 0))
+  const neededDays = Math.max(1, Math.ceil(place.ttlSeconds / DAY_SECONDS))
+  if (strictest) {
+    const isEnough = (strictest.days ?? 0) >= neededDays
+    return isEnough ? { verdict: 'covered', rule: strictest } : { verdict: 'too-short', rule: strictest, neededDays }
+  }
+  return { verdict: 'missing', inTheWay: rules.filter((rule) => overlaps(rule, place)) }
+}
+
+function overlaps({ prefix }: AbortRule, { keyPrefix }: UploadPlace): boolean {
+  return prefix.startsWith(keyPrefix) || keyPrefix.startsWith(prefix)
+}
+
+function covers(rule: AbortRule, { keyPrefix }: UploadPlace): boolean {
+  return rule.isEnabled && rule.days !== null && !rule.isNarrowed && keyPrefix.startsWith(rule.prefix)
+}
+
+/**
+ * The document with a rule that covers `place`, every other rule as it stood, byte for byte; the document itself when there is one already.
+ * Null when that would take a change of a rule that is not Partway's.
+ */
+export function mergeLifecycle(xml: string | null, place: UploadPlace): string | null {
+  const rules = readAbortRules(xml)
+  if (judgeLifecycle(rules, place).verdict === 'covered') return xml
+  if (rules.some((rule) => overlaps(rule, place) && rule.id !== OWN_RULE_ID)) return null
+  const others = ruleTexts(xml ?? '').reduce((left, rule) => (isOwn(rule) ? left.replace(rule, '') : left), xml ?? '')
+  const end = others.lastIndexOf('</LifecycleConfiguration')
+  if (end < 0) return `<LifecycleConfiguration>${ownRule(place)}</LifecycleConfiguration>`
+  return `${others.slice(0, end)}${ownRule(place)}${others.slice(end)}`
+}
+
+/** The rule as it is added, for keys below the prefix. */
+export function ownRule(place: UploadPlace): string {
+  const days = Math.max(1, Math.ceil(place.ttlSeconds / DAY_SECONDS)) + SPARE_DAYS
+  return `<Rule><ID>${OWN_RULE_ID}</ID><Prefix>${place.keyPrefix}</Prefix><Status>Enabled</Status><AbortMultipartUpload><Days>${days}</Days></AbortMultipartUpload></Rule>`
+}
+
+/** What the verdict means for an operator, in words; null when all is well. */
+export function lifecycleComplaint(judged: LifecycleVerdict, { keyPrefix }: UploadPlace): string | null {
+  const named = (rules: readonly AbortRule[]) =>
+    rules.map((rule) => `"${rule.id}" (prefix "${rule.prefix}")`).join(', ')
+  switch (judged.verdict) {
+    case 'covered':
+      return null
+    case 'too-short':
+      return `The lifecycle rule ${named([judged.rule])} ends unfinished uploads after ${judged.rule.days} days, before UPLOAD_TTL_SECONDS does: give it ${judged.neededDays} or more, or lower UPLOAD_TTL_SECONDS.`
+    case 'missing':
+      return judged.inTheWay.length === 0
+        ? `No lifecycle rule ends unfinished uploads under ${keyPrefix}: parts that Partway never gets to abort are billed for ever.`
+        : `No lifecycle rule ends all unfinished uploads under ${keyPrefix}, and ${named(judged.inTheWay)} overlaps it, so OSS takes no other: change that one.`
+  }
+}
+
+function ruleTexts(xml: string): string[] {
+  return xml.match(/<Rule\b[^>]*>[\s\S]*?<\/Rule\s*>/g) ?? []
+}
+
+function isOwn(ruleText: string): boolean {
+  return new RegExp(`<ID>\\s*${OWN_RULE_ID}\\s*</ID>`).test(ruleText)
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function textIn(record: Record<string, unknown>, name: string): string {
+  const value = record[name]
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createBucketSettings } from '../../server/oss/bucket-settings.ts'
+import { staticCredentials } from '../../server/oss/credential-source.ts'
+import { startBackgroundWork } from '../../server/uploads/background.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
+import { ROOT_KEY } from '../support/local-cloud.ts'
+
+let app: TestApp
+beforeAll(async () => {
+  app = await startTestApp()
+})
+afterAll(() => app.close())
+beforeEach(() => app.logLines.splice(0))
+
+const rule = (prefix: string, days: number) =>
+  `<LifecycleConfiguration><Rule><ID>a</ID><Prefix>${prefix}</Prefix><Status>Enabled</Status><AbortMultipartUpload><Days>${days}</Days></AbortMultipartUpload></Rule></LifecycleConfiguration>`
+
+async function setLifecycle(xml: string): Promise<void> {
+  const settings = createBucketSettings({
+    ...app.deps.config.oss,
+    credentials: staticCredentials(ROOT_KEY),
+    now: () => new Date(),
+  })
+  await settings.writeLifecycle(xml).finally(() => settings.close())
+}
+
+/** What the server logs about the lifecycle when it starts its work. */
+async function linesAtStart(deps = app.deps): Promise<{ level: number; msg: string }[]> {
+  await startBackgroundWork(deps).stop()
+  return app.logLines.map((line) => JSON.parse(line)).filter(({ msg }) => /lifecycle/.test(msg))
+}
+
+describe('at start, the server', () => {
+  it('says nothing of a lifecycle that covers its uploads: the local cloud’s does', async () => {
+    expect(await linesAtStart()).toEqual([])
+  })
+
+  it('warns of a lifecycle without a rule for its prefix', async () => {
+    await setLifecycle(rule('videos/', 9))
+    expect(await linesAtStart()).toMatchObject([
+      { level: 40, msg: expect.stringContaining('No lifecycle rule ends unfinished uploads under uploads/') },
+    ])
+  })
+
+  it('warns of days that are fewer than uploads live', async () => {
+    await setLifecycle(rule('', 6))
+    expect(await linesAtStart()).toMatchObject([{ level: 40, msg: expect.stringContaining('after 6 days') }])
+  })
+
+  it('goes on without the right to look, and with no answer', async () => {
+    const bucketSettings = createBucketSettings({
+      ...app.deps.config.oss,
+      credentials: staticCredentials({ accessKeyId: 'nobody', accessKeySecret: 'x' }),
+      now: () => new Date(),
+    })
+    expect(await linesAtStart({ ...app.deps, bucketSettings })).toMatchObject([
+      { level: 30, msg: expect.stringContaining('oss:GetBucketLifecycle') },
+    ])
+    await bucketSettings.close()
+    app.logLines.splice(0)
+    app.cloud.faults.add({ match: { verb: 'GetBucketLifecycle' }, effect: { kind: 'cut', at: 'start' } })
+    expect(await linesAtStart()).toMatchObject([
+      { level: 30, msg: 'the lifecycle of the bucket could not be looked at' },
+    ])
+  })
+})

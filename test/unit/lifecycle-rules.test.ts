@@ -1,0 +1,133 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  judgeLifecycle,
+  lifecycleComplaint,
+  mergeLifecycle,
+  OWN_RULE_ID,
+  ownRule,
+  readAbortRules,
+} from '../../server/oss/lifecycle-rules.ts'
+
+import '../support/fixed-seed.ts'
+
+const place = { keyPrefix: 'uploads/', ttlSeconds: 7 * 86_400 }
+const document = (...rules: string[]) =>
+  `<?xml version="1.0"?>\n<LifecycleConfiguration>${rules.join('\n')}</LifecycleConfiguration>`
+const abort = (prefix: string, days: number, change: { id?: string; status?: string; more?: string } = {}) =>
+  `<Rule><ID>${change.id ?? 'theirs'}</ID><Prefix>${prefix}</Prefix><Status>${change.status ?? 'Enabled'}</Status>${change.more ?? ''}<AbortMultipartUpload><Days>${days}</Days></AbortMultipartUpload></Rule>`
+const expire = (id: string) =>
+  `<Rule>\n  <ID>${id}</ID><Prefix>logs/</Prefix><Status>Enabled</Status><Filter><Not><Prefix>logs/keep</Prefix></Not></Filter><Expiration><Days>30</Days></Expiration></Rule>`
+const judge = (xml: string | null) => judgeLifecycle(readAbortRules(xml), place)
+const complaintOf = (xml: string | null) => lifecycleComplaint(judge(xml), place)
+
+describe('the lifecycle of the bucket', () => {
+  it.each([
+    ['with exactly the days that uploads live', abort('uploads/', 7)],
+    ['for the whole bucket', abort('', 30)],
+    ['for a prefix above', abort('up', 8)],
+    ['among others', expire('a') + abort('uploads/', 9) + expire('b')],
+    ['that Partway made', ownRule(place)],
+  ])('is well with a rule %s', (_, rule) => {
+    expect(judge(document(rule)).verdict).toBe('covered')
+    expect(complaintOf(document(rule))).toBeNull()
+    expect(mergeLifecycle(document(rule), place)).toBe(document(rule))
+  })
+
+  it.each([
+    ['is not there at all', null],
+    ['has no rule', '<LifecycleConfiguration/>'],
+    ['has rules for other things only', document(expire('a'))],
+    ['has a rule for another prefix', document(abort('videos/', 9))],
+    ['has a rule that is switched off', document(abort('uploads/', 9, { status: 'Disabled' }))],
+    ['has a rule for a part of the prefix', document(abort('uploads/acme/', 9))],
+    [
+      'has a rule for some tags only',
+      document(abort('uploads/', 9, { more: '<Tag><Key>a</Key><Value>b</Value></Tag>' })),
+    ],
+    [
+      'has a rule by a date, which has no effect on what comes after it',
+      document(
+        abort('uploads/', 9).replace(
+          '<Days>9</Days>',
+          '<CreatedBeforeDate>2030-01-01T00:00:00.000Z</CreatedBeforeDate>',
+        ),
+      ),
+    ],
+  ])('lacks a rule when it %s', (_, xml) => {
+    expect(judge(xml).verdict).toBe('missing')
+    expect(complaintOf(xml)).toContain('uploads/')
+  })
+
+  it('is too short when any rule for the prefix ends uploads that may still go on', () => {
+    expect(judge(document(abort('uploads/', 6)))).toMatchObject({ verdict: 'too-short', neededDays: 7 })
+    expect(judge(document(abort('', 9, { id: 'a' }), abort('uploads/', 3, { id: 'b' })))).toMatchObject({
+      rule: { id: 'b' },
+    })
+    expect(complaintOf(document(abort('', 3)))).toContain('after 3 days')
+  })
+
+  it('is not read from anything else', () => {
+    expect(() => readAbortRules('<CORSConfiguration/>')).toThrow()
+  })
+})
+
+describe('merging the rule', () => {
+  it('keeps every other rule byte for byte, also what it does not understand', () => {
+    const others = [
+      expire('a'),
+      abort('videos/', 1),
+      '<Rule><ID>x</ID><Prefix>y</Prefix><Status>Enabled</Status><New a="1"/></Rule>',
+    ]
+    const merged = mergeLifecycle(document(...others), place) ?? ''
+    for (const rule of others) expect(merged).toContain(rule)
+    expect(judge(merged).verdict).toBe('covered')
+  })
+
+  it('makes the document where there is none, and mends its own rule', () => {
+    expect(judge(mergeLifecycle(null, place)).verdict).toBe('covered')
+    expect(judge(mergeLifecycle('<LifecycleConfiguration/>', place)).verdict).toBe('covered')
+    const former = ownRule({ ...place, ttlSeconds: 86_400 })
+    const merged = mergeLifecycle(document(expire('a'), former), place) ?? ''
+    expect(merged).toBe(document(`${expire('a')}\n`).replace('</Life', `${ownRule(place)}</Life`))
+  })
+
+  it.each([
+    ['of fewer days', abort('uploads/', 3)],
+    ['for a part of the prefix', abort('uploads/acme/', 9)],
+    ['that is switched off', abort('', 9, { status: 'Disabled' })],
+  ])('changes no rule of somebody else’s %s: OSS would take no other beside it', (_, rule) => {
+    expect(mergeLifecycle(document(rule), place)).toBeNull()
+  })
+
+  it('holds for any rules: all others stay, in order, the prefix is covered, and a second time changes nothing', () => {
+    const prefix = fc.constantFrom('', 'u', 'uploads/', 'uploads/a/', 'videos/', 'logs/2026/', 'upload')
+    const rule = fc.oneof(
+      fc
+        .record({ prefix, days: fc.integer({ min: 1, max: 30 }), isEnabled: fc.boolean() })
+        .map(({ prefix, days, isEnabled }) => abort(prefix, days, { status: isEnabled ? 'Enabled' : 'Disabled' })),
+      fc.string({ minLength: 1, maxLength: 5, unit: fc.constantFrom('a', 'b', '-', '1') }).map(expire),
+      fc.integer({ min: 1, max: 86_400 * 20 }).map((ttlSeconds) => ownRule({ ...place, ttlSeconds })),
+    )
+    const places = fc.record({
+      keyPrefix: fc.constantFrom('uploads/', 'uploads/a/', 'videos/'),
+      ttlSeconds: fc.integer({ min: 1, max: 86_400 * 30 }),
+    })
+    fc.assert(
+      fc.property(fc.array(rule, { maxLength: 5 }), places, fc.boolean(), (rules, where, isNull) => {
+        const xml = isNull && rules.length === 0 ? null : document(...rules)
+        const merged = mergeLifecycle(xml, where)
+        const foreign = rules.filter((text) => !text.includes(OWN_RULE_ID))
+        if (merged === null) {
+          expect(readAbortRules(xml).some((one) => one.id !== OWN_RULE_ID)).toBe(true)
+          return
+        }
+        const kept = (merged.match(/<Rule>[\s\S]*?<\/Rule>/g) ?? []).filter((text) => !text.includes(OWN_RULE_ID))
+        expect(kept).toEqual(foreign)
+        expect(judgeLifecycle(readAbortRules(merged), where).verdict).toBe('covered')
+        expect(mergeLifecycle(merged, where)).toBe(merged)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
