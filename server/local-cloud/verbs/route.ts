@@ -29,7 +29,7 @@ import { uploadPartCopy } from './upload-part-copy.ts'
 type Level = 'service' | 'bucket' | 'object'
 
 /** The whole surface: level and method, then the subresource that names the operation ('' = none). */
-const ROUTES: Record<Level, Record<string, Record<string, Verb>>> = {
+export const ROUTES: Record<Level, Record<string, Record<string, Verb>>> = {
   service: {
     GET: { '': listBuckets },
   },
@@ -57,7 +57,7 @@ const ROUTES: Record<Level, Record<string, Record<string, Verb>>> = {
 }
 
 // With `x-oss-copy-source`, writing is copying.
-const COPYING = new Map([
+export const COPYING = new Map([
   [putObject, copyObject],
   [uploadPart, uploadPartCopy],
 ])
