@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from '../config.ts'
 import { corsRule, EXPOSED_HEADERS } from '../cors-rule.ts'
 import { ossUrl } from '../oss/sign-v4.ts'
-import type { Finding } from './doctor-checks.ts'
+import type { Finding } from './doctor/finding.ts'
 
 const TIMEOUT_MS = 5_000
 
@@ -21,8 +21,7 @@ interface CorsAnswer {
  * `ownUrl` is where this server's own page is reached, as far as anybody knows.
  */
 export async function checkCors(config: Config, ownUrl: string | null): Promise<Finding> {
-  const pages = [...(config.webPages && ownUrl ? [new URL(ownUrl).origin] : []), ...config.http.corsOrigins]
-  const origins = [...new Set(pages)]
+  const origins = pageOrigins(config, ownUrl)
   if (origins.length === 0) {
     return {
       status: 'skipped',
@@ -34,6 +33,12 @@ export async function checkCors(config: Config, ownUrl: string | null): Promise<
     return { status: 'ok', detail: `pages of ${origins.join(', ')} may upload to the bucket` }
   const remedy = `Add this rule to bucket ${config.oss.bucket}, before any other for the same origins (OSS console: Content Security > CORS; "ossutil cors" replaces all rules):`
   return { status: 'failed', detail: `${complaints.join(' ')} ${remedy}\n${corsRule(origins)}` }
+}
+
+/** The origins of the pages that upload: this server's own, as far as anybody knows where that is, and those of CORS_ORIGINS. */
+export function pageOrigins(config: Config, ownUrl: string | null): string[] {
+  const pages = [...(config.webPages && ownUrl ? [new URL(ownUrl).origin] : []), ...config.http.corsOrigins]
+  return [...new Set(pages)]
 }
 
 async function askAs(origin: string, config: Config): Promise<CorsAnswer> {

@@ -1,43 +1,75 @@
-import { randomBytes } from 'node:crypto'
 import { type Config, withLocalDefaults } from '../config.ts'
-import { createDeps } from '../create-deps.ts'
+import { closeDeps, createDeps } from '../create-deps.ts'
 import { createDatabase, type Database } from '../db/client.ts'
 import { packageMigrationsDirectory, readMigrationFiles } from '../db/migration-files.ts'
+import type { Deps } from '../deps.ts'
 import { mintDevToken } from '../dev-token.ts'
 import { createTokenVerifier } from '../http/verify-token.ts'
 import { localSecret } from '../local-secret.ts'
-import { createLogger, withoutSecrets } from '../log.ts'
-import type { ObjectStore } from '../oss/object-store.ts'
+import { createLogger } from '../log.ts'
+import { type BucketSettings, createBucketSettings } from '../oss/bucket-settings.ts'
+import { staticCredentials } from '../oss/credential-source.ts'
 import { urlTo } from '../oss-config.ts'
-import { checkCors } from './cors-check.ts'
+import { checkCors, pageOrigins } from './cors-check.ts'
+import { type Check, check, type Finding, ok } from './doctor/finding.ts'
+import { fixBucket } from './doctor/fix-bucket.ts'
+import { checkLifecycle } from './doctor/lifecycle-check.ts'
+import { checkLive } from './doctor/live-check.ts'
+import { checkPublicEndpoint } from './doctor/public-endpoint-check.ts'
+import { checkRights } from './doctor/rights-check.ts'
+import { checkRole } from './doctor/role-check.ts'
+import { checkVersioning } from './doctor/versioning-check.ts'
 import { readLocalFile } from './local-file.ts'
-
-export interface Check {
-  name: string
-  status: 'ok' | 'failed' | 'skipped'
-  detail: string
-}
 
 const FETCH_TIMEOUT_MS = 5_000
 /** OSS refuses signatures that are 15 minutes off; long before that, grants begin to die early. */
 const MAX_SKEW_SECONDS = 60
 
+export interface DoctorOptions {
+  /** Also start an upload, send parts and give it up. */
+  isLive?: boolean
+  /** Add the rules that the bucket lacks, first. */
+  isFixing?: boolean
+}
+
 /** Asks everything the server depends on, each thing by itself, so that one failure hides no other. Leaves nothing behind. */
-export async function checkEverything(given: Config): Promise<Check[]> {
+export async function checkEverything(given: Config, options: DoctorOptions = {}): Promise<Check[]> {
   const config = await withRunningCloud(given)
-  const objects = openObjects(config)
+  const deps = openDeps(config)
+  const { objects, bucketSettings, sts } = deps
+  const named = (name: string, find: () => Promise<Finding>) => check(config, name, find)
   try {
-    return await Promise.all([
-      check('database', () => checkDatabase(config)),
-      check('storage', () => checkStorage(config, objects)),
-      check('public endpoint', () => checkPublicEndpoint(config)),
-      check('bucket CORS', async () => checkCors(config, await ownUrlOf(config))),
-      check('clock', () => checkClock(config)),
-      check('tokens', () => checkTokens(config)),
+    const fixes = options.isFixing ? await fix(config, bucketSettings) : []
+    const checks = await Promise.all([
+      named('database', () => checkDatabase(config)),
+      named('storage', () => checkRights(config, objects, bucketSettings)),
+      named('public endpoint', () => checkPublicEndpoint(config, objects)),
+      named('bucket CORS', async () => checkCors(config, await ownUrlOf(config))),
+      named('bucket lifecycle', () => checkLifecycle(config, bucketSettings)),
+      named('overwriting', () => checkVersioning(config, bucketSettings)),
+      named('clock', () => checkClock(config)),
+      named('vended credentials', () => checkRole(config, sts)),
+      named('tokens', () => checkTokens(config)),
     ])
+    return [...fixes, ...checks, ...(options.isLive ? await checkLive(config, objects) : [])]
   } finally {
-    await objects.close()
+    await closeDeps(deps)
   }
+}
+
+/** In local mode by the root key of the local cloud: elsewhere too, it is not the server who may change settings of the bucket. */
+async function fix(config: Config, own: BucketSettings): Promise<Check[]> {
+  const cors = await checkCors(config, await ownUrlOf(config)).catch(() => null)
+  const lifecycle = await checkLifecycle(config, own).catch(() => null)
+  const lacking = {
+    lifecycle: lifecycle?.status !== 'ok',
+    corsOrigins: cors?.status === 'failed' ? pageOrigins(config, await ownUrlOf(config)) : [],
+  }
+  if (!config.localCloud) return fixBucket(config, own, lacking)
+  const { rootAccessKeyId: accessKeyId, rootAccessKeySecret: accessKeySecret } = config.localCloud
+  const credentials = staticCredentials({ accessKeyId, accessKeySecret })
+  const owner = createBucketSettings({ ...config.oss, credentials, now: () => new Date() })
+  return fixBucket(config, owner, lacking).finally(() => owner.close())
 }
 
 /** The local cloud answers where the running server started it, whatever ports the doctor's own variables name. */
@@ -50,24 +82,6 @@ async function withRunningCloud(config: Config): Promise<Config> {
     oss: { ...config.oss, endpoint: ossUrl, publicEndpoint: publicOssUrl },
     sts: { ...config.sts, endpoint: stsUrl },
   }
-}
-
-export type Finding = Omit<Check, 'name'>
-const ok = (detail: string): Finding => ({ status: 'ok', detail })
-
-async function check(name: string, find: () => Promise<Finding>): Promise<Check> {
-  try {
-    return { name, ...(await find()) }
-  } catch (error) {
-    return { name, status: 'failed', detail: withoutSecrets(reasonOf(error)) }
-  }
-}
-
-/** The error's message and those of its causes: an operator reads this, not a caller. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof Error ? ` ${reasonOf(error.cause)}` : ''
-  return `${error.message || error.name}${cause}`
 }
 
 async function checkDatabase(config: Config): Promise<Finding> {
@@ -105,28 +119,6 @@ async function pendingMigrations(db: Database): Promise<string[]> {
   return files.map((file) => file.name).filter((name) => !applied.has(name))
 }
 
-/** Uses every right of the server's RAM policy once, on a key that nothing else uses. */
-async function checkStorage(config: Config, objects: ObjectStore): Promise<Finding> {
-  const key = `${config.uploads.keyPrefix}doctor/${randomBytes(16).toString('hex')}`
-  const attributes = { contentType: 'application/octet-stream', contentDisposition: 'attachment', metadata: {} }
-  await objects.ping()
-  const ossUploadId = await objects.initiateUpload(key, attributes)
-  try {
-    await objects.listParts(key, ossUploadId, { after: 0, limit: 1 })
-    await objects.headObject(key)
-    await objects.deleteObject(key)
-  } finally {
-    await objects.abortUpload(key, ossUploadId)
-  }
-  return ok(`${config.oss.bucket} at ${config.oss.endpoint}, with the rights Partway needs`)
-}
-
-async function checkPublicEndpoint(config: Config): Promise<Finding> {
-  const { publicEndpoint } = config.oss
-  await reach(publicEndpoint)
-  return ok(`${publicEndpoint} answers from here; clients must reach it too`)
-}
-
 /** Where browsers reach this server: PUBLIC_URL, or in local mode the server that runs. */
 async function ownUrlOf(config: Config): Promise<string | null> {
   if (config.http.publicUrl !== null || !config.localCloud) return config.http.publicUrl
@@ -161,10 +153,10 @@ async function checkTokens(config: Config): Promise<Finding> {
   return ok(key === null ? 'signed with the secret of the data directory' : 'a token signed with JWT_SECRET verifies')
 }
 
-function openObjects(config: Config): ObjectStore {
+function openDeps(config: Config): Deps {
   // Nothing of the database is touched: createDeps opens no connection.
   const complete = withLocalDefaults(config, { databaseUrl: 'postgres://unused', jwtSecret: 'unused' })
-  return createDeps(complete, { log: createLogger({ level: 'silent' }) }).objects
+  return createDeps(complete, { log: createLogger({ level: 'silent' }) })
 }
 
 async function reach(url: string): Promise<Response> {

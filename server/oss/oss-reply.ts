@@ -29,8 +29,17 @@ export class OssError extends Error {
   readonly code: string
   readonly ec: string | undefined
   readonly requestId: string | undefined
+  /** Where the bucket is instead. */
+  readonly endpoint: string | undefined
 
-  constructor(operation: string, status: number, code: string, ec: string | undefined, requestId: string | undefined) {
+  constructor(
+    operation: string,
+    status: number,
+    code: string,
+    ec: string | undefined,
+    requestId: string | undefined,
+    endpoint?: string,
+  ) {
     super(`${operation}: ${status} ${code}${ec ? ` (EC ${ec})` : ''}${requestId ? `, request id ${requestId}` : ''}`)
     this.name = 'OssError'
     this.operation = operation
@@ -38,6 +47,7 @@ export class OssError extends Error {
     this.code = code
     this.ec = ec
     this.requestId = requestId
+    this.endpoint = endpoint
   }
 }
 
@@ -72,6 +82,7 @@ export function interpretReply(
     code,
     textOf(details, 'EC') ?? headerText(headers, 'x-oss-ec'),
     headerText(headers, 'x-oss-request-id'),
+    textOf(details, 'Endpoint'),
   )
 }
 

@@ -104,7 +104,10 @@ describe('partway serve', { timeout: 120_000 }, () => {
         'storage ok',
         'public endpoint ok',
         'bucket CORS ok',
+        'bucket lifecycle ok',
+        'overwriting ok',
         'clock ok',
+        'vended credentials ok',
         'tokens ok',
       ],
     ])
