@@ -150,15 +150,17 @@ describe('a scope', () => {
 
   test.each(protectedEndpoints)(
     '%s answers 401 without a token and 403 without its scope, whatever the body',
-    async (_name, { method, path }) => {
+    async (_name, { method, path, ...endpoint }) => {
       const call = (headers: Record<string, string>) =>
-        fetch(`${app.url}${path.replace('{id}', `upl_${'0'.repeat(32)}`)}`, {
+        fetch(`${app.url}${path.replace('{id}', `upl_${'0'.repeat(32)}`).replace('{tenant}', 'alice')}`, {
           method,
           headers: { ...headers, 'content-type': 'text/plain' },
           ...(method === 'GET' ? {} : { body: 'not json' }),
         })
       expect((await call({})).status).toBe(401)
-      for (const scope of ['', 'admin', 'credentials', 'UPLOADS', 'uploads:other', 'uploads,credentials']) {
+      const scopes = ['', 'admin', 'credentials', 'credentials:direct', 'uploads', 'UPLOADS', 'uploads:other']
+      const own = 'scope' in endpoint ? endpoint.scope : ''
+      for (const scope of [...scopes.filter((scope) => scope !== own), `${own},${own}`]) {
         const token = jwt.sign({ sub: 'alice', scope }, TEST_JWT_SECRET, { expiresIn: 60 })
         const response = await call({ authorization: `Bearer ${token}` })
         expect([scope, response.status, (await response.json()).code]).toEqual([scope, 403, 'forbidden'])

@@ -78,6 +78,19 @@ describe('loadConfig', () => {
     expect(loadConfig({ PORT: '', OSS_BUCKET: '', JWT_SECRET: '' })).toEqual(loadConfig({}))
   })
 
+  test.each([
+    [{ DIRECT_PREFIX: 'uploads/' }],
+    [{ DIRECT_PREFIX: 'uploads/direct/' }],
+    [{ KEY_PREFIX: 'direct/a/' }],
+    [{ KEY_PREFIX: 'a/', DIRECT_PREFIX: 'a/b/' }],
+  ])('keeps direct uploads apart from those Partway answers for: %j', (prefixes) => {
+    expect(complaints(prefixes).DIRECT_PREFIX).toMatch(/^must lie outside of KEY_PREFIX/)
+  })
+
+  test('takes prefixes that only begin alike', () => {
+    expect(complaints({ KEY_PREFIX: 'up/', DIRECT_PREFIX: 'upward/' })).toEqual({})
+  })
+
   test('is frozen through and through', () => {
     const config = loadConfig({ CORS_ORIGINS: 'https://a.example' })
     expect(Object.isFrozen(config.http.corsOrigins)).toBe(true)
@@ -99,6 +112,8 @@ describe('loadConfig', () => {
       OSS_REGION: 'cn-shanghai',
       STS_ROLE_ARN: 'acs:ram::123:role/up',
       STS_TTL_SECONDS: '3600',
+      DIRECT_PREFIX: 'direct/in/',
+      AUTH_URL_TTL_SECONDS: '3600',
       JWT_ISSUER: 'https://issuer.example',
       JWT_AUDIENCE: 'partway',
       KEY_PREFIX: 'a/b-c/',
@@ -126,7 +141,13 @@ describe('loadConfig', () => {
         metricsToken: secret,
       },
       oss: { endpoint: 'https://oss-cn-shanghai.aliyuncs.com', addressing: 'virtual', credentials: null },
-      sts: { roleArn: 'acs:ram::123:role/up', endpoint: 'https://sts.cn-shanghai.aliyuncs.com', ttlSeconds: 3600 },
+      sts: {
+        roleArn: 'acs:ram::123:role/up',
+        endpoint: 'https://sts.cn-shanghai.aliyuncs.com',
+        ttlSeconds: 3600,
+        directPrefix: 'direct/in/',
+        authUrlTtlSeconds: 3600,
+      },
       jwt: { key: { kind: 'secret', secret }, issuer: 'https://issuer.example', audience: 'partway' },
       uploads: {
         keyPrefix: 'a/b-c/',
@@ -226,6 +247,10 @@ describe('loadConfig', () => {
     ['KEY_PREFIX', 'uploads'],
     ['KEY_PREFIX', '../'],
     ['KEY_PREFIX', 'a*/'],
+    ['DIRECT_PREFIX', 'direct'],
+    ['DIRECT_PREFIX', '*/'],
+    ['AUTH_URL_TTL_SECONDS', '59'],
+    ['AUTH_URL_TTL_SECONDS', '1d'],
     ['MAX_FILE_BYTES', '53687091200001'],
     ['ALLOWED_CONTENT_TYPES', '*/*'],
     ['GRANT_TTL_SECONDS', '59'],
