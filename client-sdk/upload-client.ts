@@ -20,19 +20,25 @@ import { startUploadTask, type UploadTask } from './upload-task.ts'
 export interface Ports<Source> {
   /** Throws ClientException `source-unreadable`. */
   openSource(source: Source): Promise<ByteSource>
+  /** Carries parts to OSS. */
   transport: PartTransport
+  /** Hashes parts. */
   hashing: Hashing
+  /** Time, chance, and whether there is a network. */
   clock?: Clock | undefined
+  /** Carries the calls to the server; by default the global one. */
   fetch?: typeof fetch | undefined
   /** Where uploads keep their records unless they say otherwise; by default nowhere. */
   recordStore?: RecordStore | undefined
   /** By default among the tasks of this client. */
   locks?: UploadLocks | undefined
+  /** Says when the page is left, and when the machine was asleep. By default neither is known. */
   lifecycle?: Lifecycle | undefined
   /** Where the platform hides why no answer came. */
   explainFailure?: ExplainFailure | undefined
 }
 
+/** What a client needs to know. */
 export interface ClientOptions {
   /** Where the Partway server is, with the path it is mounted under. */
   baseUrl: string

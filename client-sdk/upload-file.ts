@@ -55,7 +55,9 @@ export interface UploadRun {
   checkpointer?: Checkpointer | undefined
 }
 
+/** What a finished upload came to. */
 export interface UploadResult {
+  /** The upload's id. */
   id: string
   /** The object's key in the bucket. */
   key: string
@@ -63,6 +65,7 @@ export interface UploadResult {
   etag: string
   /** The file's CRC-64 from local bytes, equal to the object's. */
   crc64: string
+  /** The file's size, and the object's. */
   sizeBytes: number
   /** Bytes put on the wire by this run; what was stored before is not among them. */
   sentBytes: number

@@ -41,7 +41,8 @@ export function createUploadClient(options: ClientOptions & { ports?: Partial<Po
     clock: browserClock,
     async fetch(...request: Parameters<typeof fetch>) {
       const response = await fetch(...request)
-      reached.add(new URL(response.url).origin)
+      // A service worker's own answers come from nowhere.
+      if (URL.canParse(response.url)) reached.add(new URL(response.url).origin)
       return response
     },
     recordStore: createBrowserRecordStore(),

@@ -72,12 +72,12 @@ export function createWebLocks(): UploadLocks {
 export function createExplainFailure(reached: ReadonlySet<string>): ExplainFailure {
   const running = new Map<string, ReturnType<ExplainFailure>>()
   return async (url, of, signal) => {
-    const { origin } = new URL(url)
+    const { href, origin } = new URL(url, location.href)
     if (!navigator.onLine || reached.has(origin)) return undefined
     const asked =
       running.get(origin) ??
       loadUploadPorts(AbortSignal.timeout(loadMs))
-        .then((ports) => ports.explainFailure(url, of))
+        .then((ports) => ports.explainFailure(href, of))
         .catch(() => undefined)
         .finally(() => running.delete(origin))
     running.set(origin, asked)

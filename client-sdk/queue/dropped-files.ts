@@ -18,6 +18,7 @@ export interface DroppedItems {
   readonly files: ArrayLike<File>
 }
 
+/** How dropped files are read. */
 export interface DropOptions {
   /** A file or folder that cannot be read, with its path; the others come all the same. By default nobody hears of it. */
   onError?: ((problem: { path: string; error: unknown }) => void) | undefined
