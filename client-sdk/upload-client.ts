@@ -19,7 +19,7 @@ import { startUploadTask, type UploadTask } from './upload-task.ts'
 /** What differs between platforms. `Source` is what `upload` takes: a path in Node, a Blob in browsers. */
 export interface Ports<Source> {
   /** Throws ClientException `source-unreadable`. */
-  openSource(source: Source): Promise<ByteSource>
+  openSource(source: Source, signal: AbortSignal): Promise<ByteSource>
   /** Carries parts to OSS. */
   transport: PartTransport
   /** Hashes parts. */
@@ -103,7 +103,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
           explainFailure: ports.explainFailure,
           loadEngine: (signal) => loadEngineOnline({ clock, retry: resolved.retry, onRetry }, signal),
           server: options.baseUrl.replace(/\/+$/, ''),
-          openSource: () => ports.openSource(source),
+          openSource: (signal) => ports.openSource(source, signal),
         },
         resolved,
       )

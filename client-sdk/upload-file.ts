@@ -76,14 +76,14 @@ export interface UploadResult {
  * starts again, once.
  */
 export async function uploadFile(
-  deps: UploadFileDeps & { server: string; openSource(): Promise<ByteSource> },
+  deps: UploadFileDeps & { server: string; openSource(signal: AbortSignal): Promise<ByteSource> },
   options: ResolvedOptions,
   run: UploadRun,
 ): Promise<UploadResult> {
   let restartedFor: EndReason | 'source-changed' | undefined
   for (;;) {
     run.signal.throwIfAborted()
-    const source = await deps.openSource()
+    const source = await deps.openSource(run.signal)
     const claims = deps.claimBook.open()
     let lock: FileLock | undefined
     try {

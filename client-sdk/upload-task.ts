@@ -38,7 +38,7 @@ const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAtt
 
 export interface UploadTaskDeps extends UploadFileDeps {
   server: string
-  openSource(): Promise<ByteSource>
+  openSource(signal: AbortSignal): Promise<ByteSource>
   /** Gives what does the work; it may have to come over the network. */
   loadEngine(signal: AbortSignal): Promise<{ uploadFile: typeof uploadFile }>
 }

@@ -1,5 +1,7 @@
+import type { ByteSource } from '../byte-source.ts'
 import type { ExplainFailure } from '../explain-failure.ts'
 import type { Hashing } from '../hashing.ts'
+import type { Lifecycle } from '../lifecycle.ts'
 import type { PartTransport } from '../part-transport.ts'
 import type { RecordStore } from '../record-store.ts'
 import type { UploadLocks } from '../upload-locks.ts'
@@ -23,6 +25,11 @@ function later<Port>(make: (ports: Awaited<ReturnType<typeof loadUploadPorts>>) 
     made ??= make(ports)
     return made
   }
+}
+
+/** A File or Blob as a source. Throws ClientException `invalid-argument` for anything else. */
+export async function openBlobSource(source: Blob, signal?: AbortSignal): Promise<ByteSource> {
+  return (await loadUploadPorts(signal)).openBlobSource(source)
 }
 
 /** Parts over XMLHttpRequest. `reached` learns the origins that have let this page send something. */
@@ -66,6 +73,26 @@ export function createWebLocks(): UploadLocks {
     tell: (name, news) => ready?.tell(name, news),
     listen: (name, onNews) => ready?.listen(name, onNews) ?? (() => {}),
   }
+}
+
+/** What happens to this page, from when the code for it is there. */
+export function createPageLifecycle(): Lifecycle {
+  const lifecycle = later((ports) => ports.createPageLifecycle())
+  const listen = (to: keyof Lifecycle) => (run: () => void) => {
+    let forget: (() => void) | undefined
+    let isOver = false
+    lifecycle().then(
+      (real) => {
+        if (!isOver) forget = real[to](run)
+      },
+      () => {},
+    )
+    return () => {
+      isOver = true
+      forget?.()
+    }
+  }
+  return { onHide: listen('onHide'), onWake: listen('onWake') }
 }
 
 /** Finds out why the browser hides an answer; not where `reached` has the origin, which has then let this page. Asks once at a time. */

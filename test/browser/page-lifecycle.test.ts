@@ -34,7 +34,7 @@ describeInBrowser('the life of a page', () => {
   async function openAndListen() {
     await page.goto(sdkPage.origin)
     await page.locator('html[data-ready]').waitFor({ state: 'attached' })
-    await page.evaluate(() => {
+    await page.evaluate(async () => {
       const lifecycle = window.partway.createPageLifecycle()
       window.wakes = 0
       window.hides = 0
@@ -44,6 +44,8 @@ describeInBrowser('the life of a page', () => {
         forgetWake()
         forgetHide()
       }
+      // The code for it has come when that for another port has.
+      await window.partway.openBlobSource(new Blob())
     })
   }
   const wakes = () => page.evaluate(() => window.wakes)
