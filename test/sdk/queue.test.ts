@@ -206,7 +206,7 @@ describe('a queue of many files', () => {
     for (const item of items) item.resume()
     await queue.idle()
     await Promise.allSettled(cancelling)
-    expect(new Set(items.map((item) => item.state))).toEqual(new Set(['completed', 'cancelled']))
+    for (const { state } of items) expect(['completed', 'cancelled']).toContain(state)
     await expectEqualObjects(items.filter((item) => item.state === 'completed'))
     expect(counts).toEqual({ now: 0, most: 3 })
     expect(queue.progress.currentBytes).toBe(queue.progress.totalBytes)
