@@ -140,6 +140,8 @@ describeInBrowser('a browser without a network', () => {
     const sdkPage = await startSdkPage()
     const context = await browser.newContext()
     const page = await sdkPage.open(context)
+    // No timer runs by itself: it is the event that counts.
+    await page.clock.install()
     const begin = () =>
       page.evaluate(() => {
         window.wakes = 0
@@ -156,12 +158,24 @@ describeInBrowser('a browser without a network', () => {
     expect(reason).toBe('enough')
     const later = await page.evaluate(() => {
       const canceller = new AbortController()
-      setTimeout(() => canceller.abort('enough by now'), 20)
+      queueMicrotask(() => canceller.abort('enough by now'))
       return window.partway.browserClock.online(canceller.signal).catch((error) => error)
     })
     expect(later).toBe('enough by now')
     await context.setOffline(false)
     await page.waitForFunction(() => window.wakes === 1)
+
+    // A page that was frozen may have missed the event.
+    await page.evaluate(() =>
+      addEventListener('online', (event) => event.stopImmediatePropagation(), { capture: true }),
+    )
+    await context.setOffline(true)
+    await begin()
+    await context.setOffline(false)
+    await page.waitForFunction(() => navigator.onLine)
+    expect(await page.evaluate(() => window.wakes)).toBe(0)
+    await page.clock.runFor(5000)
+    expect(await page.evaluate(() => window.wakes)).toBe(1)
     await browser.close()
     await sdkPage.close()
   })
