@@ -119,6 +119,7 @@ export function startUploadTask(deps: UploadTaskDeps, options: ResolvedOptions):
     } finally {
       options.signal?.removeEventListener('abort', cancelQuietly)
       forgetHide?.()
+      run.unlock?.()
     }
   }
 
