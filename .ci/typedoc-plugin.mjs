@@ -15,9 +15,11 @@ const introductions = {
 export function load({ converter }) {
   converter.on(Converter.EVENT_CREATE_DECLARATION, (context, reflection) => {
     if (reflection.kindOf(ReflectionKind.Property)) {
-      const { type } = declarationOf(context, reflection, isProperty) ?? {}
-      if (type && ts.isTypeReferenceNode(type))
-        reflection.type = converter.convertType(context.withScope(reflection), type)
+      const { type, questionToken } = declarationOf(context, reflection, isProperty) ?? {}
+      const written = type && questionToken ? withoutUndefined(type) : type
+      if (written && (ts.isTypeReferenceNode(written) || (ts.isUnionTypeNode(written) && !questionToken))) {
+        reflection.type = converter.convertType(context.withScope(reflection), written)
+      }
     }
     if (!reflection.kindOf(ReflectionKind.TypeAlias)) return
     context.converter.deferConversion(() => {
@@ -57,6 +59,13 @@ export function load({ converter }) {
 }
 
 const isProperty = (node) => ts.isPropertySignature(node) || ts.isPropertyDeclaration(node)
+/** The question mark says it already. */
+function withoutUndefined(type) {
+  if (!ts.isUnionTypeNode(type)) return type
+  const rest = type.types.filter(({ kind }) => kind !== ts.SyntaxKind.UndefinedKeyword)
+  return rest.length === 1 ? rest[0] : type
+}
+
 const isOfZod = (type) => type?.type === 'reference' && type.package === 'zod'
 
 function declarationOf(context, reflection, isWanted) {

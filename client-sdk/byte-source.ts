@@ -2,6 +2,7 @@
 export interface ByteSource {
   /** The name people see; the upload's file name unless an option says otherwise. */
   readonly name: string
+  /** Fixed for as long as the source is open. */
   readonly sizeBytes: number
   /** A media type, where the platform knows one. */
   readonly contentType?: string | undefined
@@ -23,6 +24,7 @@ export interface ByteSource {
   /** Throws ClientException `source-changed` when the source is not what it was when it was opened, as far as can be told cheaply. */
   checkUnchanged(): Promise<void>
 
+  /** Called once, when nothing is read any more. */
   close(): Promise<void>
 }
 
@@ -33,6 +35,7 @@ export interface PartBody {
   readonly bytes?: Uint8Array | undefined
   /** The bytes in pieces; may be called again for another attempt. A piece is valid until the next one is asked for. */
   stream(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  /** The same bytes as an untyped Blob, where the source can give one. */
   blob?: (() => Blob) | undefined
 }
 

@@ -12,6 +12,7 @@ export interface Clock {
   online(signal?: AbortSignal): Promise<void>
 }
 
+/** The machine's clock; waits by `setTimeout`. Never believes itself offline. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep,

@@ -51,6 +51,7 @@ interface CodesOf {
   server: ProblemCode
   oss: string
 }
+/** Who may answer. */
 export type ServiceName = keyof CodesOf
 
 interface ServiceFacts<From extends ServiceName> {
@@ -74,12 +75,19 @@ interface ServiceFacts<From extends ServiceName> {
  * before switching on `code`.
  */
 export class ServiceException<From extends ServiceName = ServiceName> extends Error {
+  /** Who answered. */
   readonly from: From
+  /** The HTTP status. */
   readonly status: number
+  /** One of {@link ProblemCode}, or what OSS calls it. */
   readonly code: CodesOf[From]
+  /** What to name when asking about it: `X-Request-Id` of the server, `x-oss-request-id` of OSS. */
   readonly requestId: string | undefined
+  /** OSS only: the host that answered. */
   readonly hostId: string | undefined
+  /** OSS only: the fine-grained code, `0002-00000236`. */
   readonly ec: string | undefined
+  /** Server only: the whole problem document. */
   readonly problem: ProblemDocument | undefined
   /** How long the service asked to wait, in ms. */
   readonly retryAfterMs: number | undefined
@@ -98,10 +106,12 @@ export class ServiceException<From extends ServiceName = ServiceName> extends Er
   }
 }
 
+/** Whether it is an answer of the Partway server; its `code` is then one of {@link ProblemCode}. */
 export function isServerProblem(error: unknown): error is ServiceException<'server'> {
   return error instanceof ServiceException && error.from === 'server'
 }
 
+/** Whether it is an answer of OSS; its `code` is then whatever OSS calls it. */
 export function isOssError(error: unknown): error is ServiceException<'oss'> {
   return error instanceof ServiceException && error.from === 'oss'
 }

@@ -10,6 +10,7 @@ export interface PartDigest {
 
 /** Hashes parts, MD5 and CRC-64 in one pass over the bytes. May run on another thread; must let the event loop turn meanwhile. */
 export interface Hashing {
+  /** Throws the signal's reason, or what reading the body throws. */
   digest(body: PartBody, signal?: AbortSignal): Promise<PartDigest>
 }
 

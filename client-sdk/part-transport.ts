@@ -3,6 +3,7 @@ import type { PartBody } from './byte-source.ts'
 /** One HTTP request that carries a part to OSS. */
 export interface PartRequestToSend {
   method: string
+  /** Presigned: a secret until it expires. */
   url: string
   /** Exactly the headers to set. Content-Length and Host are the HTTP stack's business; any other header breaks the signature. */
   headers: Readonly<Record<string, string>>
@@ -26,6 +27,7 @@ export interface PartReply {
  * Sends parts. Rejects with TransportException when no answer came; whatever is thrown while reading the body passes through.
  */
 export interface PartTransport {
+  /** Resolves with an answer of any status. */
   send(request: PartRequestToSend): Promise<PartReply>
   /** Drops the connections that are kept. */
   close?(): void

@@ -5,6 +5,7 @@ import { createSpeed } from './speed.ts'
 export interface UploadProgress {
   /** Stored bytes and bytes in flight. Never goes backwards; equals `totalBytes` once, when every part is stored. */
   currentBytes: number
+  /** The file's size; 0 until it is open. */
   totalBytes: number
   /** Bytes found stored when the upload was picked up again. */
   restoredBytes: number
@@ -18,7 +19,9 @@ export interface UploadProgress {
 
 /** How far each part is. A view of what goes on: read it again for every picture. */
 export interface PartsProgress {
+  /** As agreed with the server. */
   readonly plan: PartPlan
+  /** Whether OSS has the part; never true of a part outside the plan. */
   isStored(partNumber: number): boolean
   /** Bytes of the part that the network has taken in the attempt under way; 0 when none is. */
   sentBytes(partNumber: number): number
@@ -32,9 +35,9 @@ export interface ProgressMeter {
   /** The attempt failed: its bytes have to go again. */
   retract(partNumber: number): void
   stored(partNumber: number, sizeBytes: number): void
-  /** A part believed stored has to be sent again. */
   /** Somebody else sends the file, and has come so far. */
   mirror(news: { currentBytes: number; bytesPerSecond: number }): void
+  /** A part believed stored has to be sent again. */
   lost(partNumber: number, sizeBytes: number): void
   read(): UploadProgress
   /** Undefined until the plan is agreed with the server. */

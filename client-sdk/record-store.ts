@@ -7,6 +7,7 @@ export interface RecordStore {
   load(key: string): Promise<string | undefined>
   /** Replaces the text whole: a crash leaves the old one or the new one. */
   save(key: string, text: string): Promise<void>
+  /** Does nothing where there is no such record. */
   delete(key: string): Promise<void>
 }
 

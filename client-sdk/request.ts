@@ -9,10 +9,13 @@ import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
 
 /** What may be said about a single call. */
 export interface CallOptions {
+  /** Drops the call, which then throws the signal's reason. */
   signal?: AbortSignal | undefined
   /** For one attempt, by default 30 s. */
   timeoutMs?: number | undefined
+  /** By default the client's. */
   retry?: RetryPolicy | undefined
+  /** Called before each wait for another attempt. */
   onRetry?: ((notice: RetryNotice) => void) | undefined
   /** The request may outlive the page that makes it: for what has to be said while leaving. At most 64 KiB. */
   keepalive?: boolean | undefined

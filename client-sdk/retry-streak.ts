@@ -9,7 +9,9 @@ export interface RetryNotice {
   of: 'server' | number
   /** Failures in a row so far. */
   failures: number
+  /** The wait that follows. */
   delayMs: number
+  /** The last failure. */
   error: ClientException | ServiceException
 }
 

@@ -4,9 +4,12 @@ import { ClientException } from './errors.ts'
 import { replyShapes, type Shape } from './reply-shape.ts'
 import type { CallOptions, ServerRequest } from './request.ts'
 
+/** What `POST /v1/uploads` takes; bounds are checked by the server. */
 export type CreateUploadBody = RequestBody<'createUpload'>
+/** What `POST /v1/uploads/{id}/complete` takes: the file's CRC-64, in decimal, to be compared with the object's. */
 export type CompleteUploadBody = RequestBody<'completeUpload'>
 
+/** Which uploads to list: all of the caller's that match. */
 export interface ListUploadsQuery {
   state?: UploadState | undefined
   fingerprint?: string | undefined
@@ -23,6 +26,7 @@ export interface UploadApi {
     body: CreateUploadBody,
     options?: CallOptions & { idempotencyKey?: string | undefined },
   ): Promise<Reply<'createUpload'> & { isNew: boolean }>
+  /** One page, newest first. */
   listUploads(query?: ListUploadsQuery, options?: CallOptions): Promise<Reply<'listUploads'>>
   /** With `reconcile` the server reads the stored parts from OSS first. */
   getUpload(id: string, options?: CallOptions & { reconcile?: boolean | undefined }): Promise<{ upload: Upload }>
@@ -34,6 +38,7 @@ export interface UploadApi {
   ): Promise<Reply<'listParts'>>
   /** Presigned URLs for 1 to 100 parts. They are secrets until they expire. */
   grantParts(id: string, parts: RequestBody<'grantParts'>['parts'], options?: CallOptions): Promise<Reply<'grantParts'>>
+  /** Reports up to 1,000 parts as stored. The server shows them, and checks them before it joins them. */
   saveCheckpoint(
     id: string,
     parts: RequestBody<'saveCheckpoint'>['parts'],
@@ -41,7 +46,9 @@ export interface UploadApi {
   ): Promise<{ upload: Upload }>
   /** Joins the parts. The upload comes back `completed`, or `completing`: then ask again. */
   completeUpload(id: string, body?: CompleteUploadBody, options?: CallOptions): Promise<{ upload: Upload }>
+  /** Gives up: the parts are discarded. May be called again. Problem `upload-state-conflict` for an upload that is completed, or about to be. */
   abortUpload(id: string, options?: CallOptions): Promise<{ upload: Upload }>
+  /** The server's clock. */
   getTime(options?: CallOptions): Promise<Reply<'getTime'>>
 }
 

@@ -19,20 +19,26 @@ import { startUploadTask, type UploadTask } from './upload-task.ts'
 /** What differs between platforms. `Source` is what `upload` takes: a path in Node, a Blob in browsers. */
 export interface Ports<Source> {
   /** Throws ClientException `source-unreadable`. */
-  openSource(source: Source): Promise<ByteSource>
+  openSource(source: Source, signal: AbortSignal): Promise<ByteSource>
+  /** Carries parts to OSS. */
   transport: PartTransport
+  /** Hashes parts. */
   hashing: Hashing
+  /** Time, chance, and whether there is a network. */
   clock?: Clock | undefined
+  /** Carries the calls to the server; by default the global one. */
   fetch?: typeof fetch | undefined
   /** Where uploads keep their records unless they say otherwise; by default nowhere. */
   recordStore?: RecordStore | undefined
   /** By default among the tasks of this client. */
   locks?: UploadLocks | undefined
+  /** Says when the page is left, and when the machine was asleep. By default neither is known. */
   lifecycle?: Lifecycle | undefined
   /** Where the platform hides why no answer came. */
   explainFailure?: ExplainFailure | undefined
 }
 
+/** What a client needs to know. */
 export interface ClientOptions {
   /** Where the Partway server is, with the path it is mounted under. */
   baseUrl: string
@@ -97,7 +103,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
           explainFailure: ports.explainFailure,
           loadEngine: (signal) => loadEngineOnline({ clock, retry: resolved.retry, onRetry }, signal),
           server: options.baseUrl.replace(/\/+$/, ''),
-          openSource: () => ports.openSource(source),
+          openSource: (signal) => ports.openSource(source, signal),
         },
         resolved,
       )

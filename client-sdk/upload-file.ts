@@ -46,6 +46,8 @@ export interface UploadRun {
   begin(sizeBytes: number): void
   setPhase(phase: Exclude<UploadTaskState, 'paused'>): void
   notify(notice: UploadNotice): void
+  /** Lets others have the file. Called by the task when nothing of this run is left to do, what a cancel deletes included. */
+  unlock?: (() => void) | undefined
   /** Tells those who wait for the same file. */
   share?: ((progress: UploadProgress) => void) | undefined
   upload?: Upload | undefined
@@ -55,7 +57,9 @@ export interface UploadRun {
   checkpointer?: Checkpointer | undefined
 }
 
+/** What a finished upload came to. */
 export interface UploadResult {
+  /** The upload's id. */
   id: string
   /** The object's key in the bucket. */
   key: string
@@ -63,6 +67,7 @@ export interface UploadResult {
   etag: string
   /** The file's CRC-64 from local bytes, equal to the object's. */
   crc64: string
+  /** The file's size, and the object's. */
   sizeBytes: number
   /** Bytes put on the wire by this run; what was stored before is not among them. */
   sentBytes: number
@@ -73,16 +78,21 @@ export interface UploadResult {
  * starts again, once.
  */
 export async function uploadFile(
-  deps: UploadFileDeps & { server: string; openSource(): Promise<ByteSource> },
+  deps: UploadFileDeps & { server: string; openSource(signal: AbortSignal): Promise<ByteSource> },
   options: ResolvedOptions,
   run: UploadRun,
 ): Promise<UploadResult> {
   let restartedFor: EndReason | 'source-changed' | undefined
   for (;;) {
     run.signal.throwIfAborted()
-    const source = await deps.openSource()
+    const source = await deps.openSource(run.signal)
     const claims = deps.claimBook.open()
     let lock: FileLock | undefined
+    run.unlock = () => {
+      run.share = undefined
+      claims.release()
+      lock?.release()
+    }
     try {
       checkSourceSize(source.sizeBytes)
       run.begin(source.sizeBytes)
@@ -92,12 +102,14 @@ export async function uploadFile(
       const record = createSafeRecord(options.recordStore ?? undefined, about, deps.clock.nowMs, (error) =>
         run.notify({ type: 'record-unavailable', error }),
       )
-      run.record = record
+      // Not before the file is ours: a cancel deletes what the record names, and until then that is somebody else's.
+      run.record = undefined
       if (options.resume && identity !== undefined) {
         const name = recordKey(deps.server, fingerprint, identity)
         lock = await lockFile({ ...deps, run, record }, name, run.signal)
         run.share = (progress) => run.upload && deps.locks.tell(name, { id: run.upload.id, ...progress })
       }
+      run.record = record
       // An upload with other parts than the source's must not be found again.
       const resume = options.resume && restartedFor !== 'source-changed' && restartedFor !== 'other-content'
       const { upload, crc64 } = await uploadOnce({
@@ -120,12 +132,11 @@ export async function uploadFile(
       if (reason === undefined || run.signal.aborted) throw error instanceof UploadEnded ? ended(error) : error
       restartedFor = reason
       await forget(deps, run, reason)
+      run.unlock()
     } finally {
       run.checkpointer?.close()
-      await source.close()
-      run.share = undefined
-      claims.release()
-      lock?.release()
+      // What it has given was checked; that it cannot be closed changes nothing.
+      await source.close().catch(() => {})
     }
   }
 }

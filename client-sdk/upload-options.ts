@@ -36,6 +36,7 @@ export type UploadTaskState =
   | 'failed'
   | 'cancelled'
 
+/** Options of one upload. `undefined` is the same as leaving one out. */
 export interface UploadOptions {
   /** How bytes are allowed in: `presigned` URLs, one per part. The only mode so far. */
   mode?: 'presigned' | undefined
@@ -47,6 +48,7 @@ export interface UploadOptions {
   partSizeBytes?: number | undefined
   /** The name people see; by default the source's. */
   fileName?: string | undefined
+  /** The object's media type; by default the source's, or else `application/octet-stream`. */
   contentType?: string | undefined
   /** Kept with the object. Names `[a-z0-9-]{1,64}`, printable ASCII values, 7 KB together. */
   metadata?: Record<string, string> | undefined
@@ -65,8 +67,11 @@ export interface UploadOptions {
   onSourceChanged?: 'refuse' | 'restart' | undefined
   /** Aborting it is `cancel()`. */
   signal?: AbortSignal | undefined
+  /** Called as bytes move, see `progressIntervalMs`. What a callback throws is dropped: it stops nothing. */
   onProgress?: ((progress: UploadProgress) => void) | undefined
+  /** Called for what people may want to know although the upload goes on. */
   onNotice?: ((notice: UploadNotice) => void) | undefined
+  /** Called with every new state, the end included. */
   onStateChange?: ((state: UploadTaskState) => void) | undefined
   /** At most one progress report per this many ms; by default 100. */
   progressIntervalMs?: number | undefined

@@ -11,7 +11,9 @@ import type { ResolvedOptions, UploadTaskState } from './upload-options.ts'
 export interface UploadTask {
   /** The result, or a ClientException or ServiceException. May be ignored: a rejection nobody looks at stays silent. */
   readonly done: Promise<UploadResult>
+  /** What is being done. */
   readonly state: UploadTaskState
+  /** How far it is, at this moment. */
   readonly progress: UploadProgress
   /** How far each part is, once the plan is known. */
   readonly parts: PartsProgress | undefined
@@ -19,6 +21,7 @@ export interface UploadTask {
   readonly id: string | undefined
   /** Drops the requests in flight; whole parts already sent stay. Does nothing when the task has ended. */
   pause(): void
+  /** Goes on with the parts that are missing. Does nothing unless paused. */
   resume(): void
   /**
    * Stops everything. With `deleteUploadOnCancelling` the upload is aborted on the server and its record deleted, unless it was found by
@@ -35,7 +38,7 @@ const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAtt
 
 export interface UploadTaskDeps extends UploadFileDeps {
   server: string
-  openSource(): Promise<ByteSource>
+  openSource(signal: AbortSignal): Promise<ByteSource>
   /** Gives what does the work; it may have to come over the network. */
   loadEngine(signal: AbortSignal): Promise<{ uploadFile: typeof uploadFile }>
 }
@@ -116,6 +119,7 @@ export function startUploadTask(deps: UploadTaskDeps, options: ResolvedOptions):
     } finally {
       options.signal?.removeEventListener('abort', cancelQuietly)
       forgetHide?.()
+      run.unlock?.()
     }
   }
 

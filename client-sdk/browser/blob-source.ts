@@ -22,11 +22,7 @@ export async function openBlobSource(source: Blob): Promise<ByteSource> {
     sizeBytes: whole.size,
     contentType: source.type || undefined,
     identity: name ? JSON.stringify([path || name, lastModified]) : undefined,
-    async read(start, end, into) {
-      const bytes = await readBlob(whole.slice(start, end))
-      into?.set(bytes)
-      return bytes
-    },
+    read: (start, end) => readBlob(whole.slice(start, end)),
     stream: (start, end) => readBlobPieces(whole.slice(start, end), pieceBytes),
     blob: (start, end) => whole.slice(start, end),
     async checkUnchanged() {

@@ -24,7 +24,6 @@ async function answer(id: number, blob: Blob): Promise<void> {
   wanted.add(id)
   const hasher = await hashers.take()
   try {
-    hasher.begin()
     for await (const piece of readBlobPieces(blob, pieceBytes)) {
       if (!wanted.has(id)) return
       hasher.update(piece)

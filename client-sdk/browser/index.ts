@@ -4,23 +4,28 @@ import {
   type Ports,
   type UploadClient,
 } from '../upload-client.ts'
-import { openBlobSource } from './blob-source.ts'
 import { browserClock } from './browser-clock.ts'
 import {
   createBrowserHashing,
   createBrowserRecordStore,
   createExplainFailure,
+  createPageLifecycle,
   createWebLocks,
   createXhrTransport,
   loadUploadPorts,
+  openBlobSource,
 } from './lazy-ports.ts'
-import { createPageLifecycle } from './page-lifecycle.ts'
 
 export * from '../index.ts'
-export { openBlobSource } from './blob-source.ts'
 export { browserClock } from './browser-clock.ts'
-export { createBrowserHashing, createBrowserRecordStore, createWebLocks, createXhrTransport } from './lazy-ports.ts'
-export { createPageLifecycle } from './page-lifecycle.ts'
+export {
+  createBrowserHashing,
+  createBrowserRecordStore,
+  createPageLifecycle,
+  createWebLocks,
+  createXhrTransport,
+  openBlobSource,
+} from './lazy-ports.ts'
 
 /**
  * A client for web pages: Files and Blobs, parts over XMLHttpRequest, hashing in a worker, records in IndexedDB, one uploader per file
@@ -41,7 +46,8 @@ export function createUploadClient(options: ClientOptions & { ports?: Partial<Po
     clock: browserClock,
     async fetch(...request: Parameters<typeof fetch>) {
       const response = await fetch(...request)
-      reached.add(new URL(response.url).origin)
+      // A service worker's own answers come from nowhere.
+      if (URL.canParse(response.url)) reached.add(new URL(response.url).origin)
       return response
     },
     recordStore: createBrowserRecordStore(),

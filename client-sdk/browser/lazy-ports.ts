@@ -1,5 +1,7 @@
+import type { ByteSource } from '../byte-source.ts'
 import type { ExplainFailure } from '../explain-failure.ts'
 import type { Hashing } from '../hashing.ts'
+import type { Lifecycle } from '../lifecycle.ts'
 import type { PartTransport } from '../part-transport.ts'
 import type { RecordStore } from '../record-store.ts'
 import type { UploadLocks } from '../upload-locks.ts'
@@ -23,6 +25,11 @@ function later<Port>(make: (ports: Awaited<ReturnType<typeof loadUploadPorts>>) 
     made ??= make(ports)
     return made
   }
+}
+
+/** A File or Blob as a source. Throws ClientException `invalid-argument` for anything else. */
+export async function openBlobSource(source: Blob, signal?: AbortSignal): Promise<ByteSource> {
+  return (await loadUploadPorts(signal)).openBlobSource(source)
 }
 
 /** Parts over XMLHttpRequest. `reached` learns the origins that have let this page send something. */
@@ -68,16 +75,36 @@ export function createWebLocks(): UploadLocks {
   }
 }
 
+/** What happens to this page, from when the code for it is there. */
+export function createPageLifecycle(): Lifecycle {
+  const lifecycle = later((ports) => ports.createPageLifecycle())
+  const listen = (to: keyof Lifecycle) => (run: () => void) => {
+    let forget: (() => void) | undefined
+    let isOver = false
+    lifecycle().then(
+      (real) => {
+        if (!isOver) forget = real[to](run)
+      },
+      () => {},
+    )
+    return () => {
+      isOver = true
+      forget?.()
+    }
+  }
+  return { onHide: listen('onHide'), onWake: listen('onWake') }
+}
+
 /** Finds out why the browser hides an answer; not where `reached` has the origin, which has then let this page. Asks once at a time. */
 export function createExplainFailure(reached: ReadonlySet<string>): ExplainFailure {
   const running = new Map<string, ReturnType<ExplainFailure>>()
   return async (url, of, signal) => {
-    const { origin } = new URL(url)
+    const { href, origin } = new URL(url, location.href)
     if (!navigator.onLine || reached.has(origin)) return undefined
     const asked =
       running.get(origin) ??
       loadUploadPorts(AbortSignal.timeout(loadMs))
-        .then((ports) => ports.explainFailure(url, of))
+        .then((ports) => ports.explainFailure(href, of))
         .catch(() => undefined)
         .finally(() => running.delete(origin))
     running.set(origin, asked)

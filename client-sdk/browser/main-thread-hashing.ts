@@ -11,10 +11,9 @@ export function createMainThreadHashing(): Hashing {
   const hashers = createPartHashers()
   return {
     async digest(body, signal) {
-      signal?.throwIfAborted()
       const hasher = await hashers.take()
       try {
-        hasher.begin()
+        signal?.throwIfAborted()
         let turnEndsAt = performance.now() + turnMs
         for await (const piece of body.stream()) {
           for (let start = 0; start < piece.byteLength; start += stepBytes) {

@@ -11,30 +11,55 @@ export interface PartHasher {
   digest(): PartDigest
 }
 
-/** Hashers that are used again: making one costs more than hashing a small part. As many as are in use at once. */
+/**
+ * Hashers that are used again: making one costs more than hashing a small part. Only a few are in use at once, since each holds pieces of
+ * a file in memory, and one core hashes no faster with more.
+ */
 export interface PartHashers {
+  /** A hasher that begins anew, when one is free. */
   take(): Promise<PartHasher>
   give(hasher: PartHasher): void
 }
 
+const maxHashers = 4
+
 export function createPartHashers(): PartHashers {
   const free: PartHasher[] = []
+  const waiting: ((hasher: PartHasher) => void)[] = []
+  let made = 0
   let mayCompile = true
+
+  async function make(): Promise<PartHasher> {
+    if (mayCompile) {
+      try {
+        return await compiledHasher()
+      } catch {
+        // A Content-Security-Policy without 'wasm-unsafe-eval', or a browser in lockdown mode. It would say so again each time.
+        mayCompile = false
+      }
+    }
+    return plainHasher()
+  }
+
+  async function next(): Promise<PartHasher> {
+    const hasher = free.pop()
+    if (hasher) return hasher
+    if (made === maxHashers) return new Promise((resolve) => waiting.push(resolve))
+    made += 1
+    return make()
+  }
+
   return {
     async take() {
-      const hasher = free.pop()
-      if (hasher) return hasher
-      if (mayCompile) {
-        try {
-          return await compiledHasher()
-        } catch {
-          // A Content-Security-Policy without 'wasm-unsafe-eval', or a browser in lockdown mode. It would say so again each time.
-          mayCompile = false
-        }
-      }
-      return plainHasher()
+      const hasher = await next()
+      hasher.begin()
+      return hasher
     },
-    give: (hasher) => void free.push(hasher),
+    give(hasher) {
+      const go = waiting.shift()
+      if (go) go(hasher)
+      else free.push(hasher)
+    },
   }
 }
 

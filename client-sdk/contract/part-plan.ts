@@ -4,8 +4,11 @@
  * Partway's own floor of 1 MiB keeps the request count of a large file sane.
  */
 export const MAX_PARTS = 10_000
+/** 1 MiB. */
 export const MIN_PART_BYTES = 1_048_576
+/** 5 GiB. */
 export const MAX_PART_BYTES = 5_368_709_120
+/** 8 MiB. */
 export const DEFAULT_PART_BYTES = 8_388_608
 /** 48.8 TiB: MAX_PARTS parts of MAX_PART_BYTES. */
 export const MAX_OBJECT_BYTES = MAX_PARTS * MAX_PART_BYTES

@@ -48,6 +48,7 @@ export const problems = {
   },
 } as const
 
+/** What the server calls its problems; codes never change meaning. */
 export type ProblemCode = keyof typeof problems
 
 export const problemCodes = Object.keys(problems) as [ProblemCode, ...ProblemCode[]]

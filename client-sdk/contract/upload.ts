@@ -3,6 +3,7 @@ import { ByteCount, Crc64, Instant, PartNumber, PartSize, text, UploadId } from 
 
 export const uploadStates = ['pending', 'uploading', 'completing', 'completed', 'aborting', 'aborted'] as const
 export const UploadState = z.enum(uploadStates).meta({ id: 'UploadState' })
+/** `pending` and `uploading` are open, `completing` and `aborting` on their way to an end, `completed` and `aborted` are ends. */
 export type UploadState = z.infer<typeof UploadState>
 
 export const abortReasons = ['user', 'expired', 'upload-gone', 'integrity', 'key-taken'] as const

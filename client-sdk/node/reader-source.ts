@@ -3,11 +3,13 @@ import { ClientException } from '../errors.ts'
 
 /** Bytes from anywhere that can be read at any place, as often as asked. */
 export interface Reader {
+  /** Must not change. */
   sizeBytes: number
   /** The bytes `start` (inclusive) to `end` (exclusive), exactly that many. */
   read(start: number, end: number): Promise<Uint8Array> | Uint8Array
   /** The name people see; by default `upload`. */
   name?: string
+  /** The media type, if known. */
   contentType?: string
 }
 

@@ -14,10 +14,11 @@ export function filesOfInput(files: ArrayLike<File>): FolderFile[] {
 
 /** The parts of a DataTransfer that are read: of its `items` where they are known, else of its `files`. */
 export interface DroppedItems {
-  readonly items?: ArrayLike<{ readonly kind: string; getAsFile(): File | null; webkitGetAsEntry?(): unknown }>
+  readonly items?: ArrayLike<{ getAsFile(): File | null; webkitGetAsEntry?(): unknown }>
   readonly files: ArrayLike<File>
 }
 
+/** How dropped files are read. */
 export interface DropOptions {
   /** A file or folder that cannot be read, with its path; the others come all the same. By default nobody hears of it. */
   onError?: ((problem: { path: string; error: unknown }) => void) | undefined
@@ -32,7 +33,7 @@ export function filesOfDrop(dropped: DroppedItems | null, options: DropOptions =
   const report = safeCallback(options.onError)
   const kept: (FileSystemEntry | FolderFile)[] = []
   for (const item of Array.from(dropped?.items ?? [])) {
-    if (item.kind !== 'file') continue
+    // Dropped text is neither.
     const entry = item.webkitGetAsEntry?.() as FileSystemEntry | null | undefined
     const file = entry ? undefined : item.getAsFile()
     if (entry) kept.push(entry)

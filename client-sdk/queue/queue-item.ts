@@ -15,12 +15,15 @@ export function isEnd(state: QueueItemState): state is 'completed' | 'failed' | 
 
 /** One file of a queue. */
 export interface QueueItem<Source> {
+  /** As it was added. */
   readonly source: Source
   /** The name it was added under, if any; otherwise the source's own counts. */
   readonly fileName: string | undefined
   /** In bytes; undefined while nobody knows. */
   readonly sizeBytes: number | undefined
+  /** What is being done with it. */
   readonly state: QueueItemState
+  /** How far it is, at this moment. */
   readonly progress: UploadProgress
   /** The upload at work; undefined before its first turn and once it has ended. */
   readonly task: UploadTask | undefined

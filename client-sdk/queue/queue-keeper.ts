@@ -117,7 +117,6 @@ export function createQueueKeeper<Source>(
   async function cancel(item: Item<Source>): Promise<void> {
     if (isEnd(item.state)) return
     if (!item.task) return end(item, 'cancelled', cancelled())
-    if (item.state === 'queued') lanes.leave(item)
     await item.task.cancel()
   }
 

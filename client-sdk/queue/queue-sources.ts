@@ -11,6 +11,7 @@ export interface QueueFile<Source> extends QueueFileOptions {
 /** A source as the client's `upload` takes it, alone or with options of its own. */
 export type QueueSource<Source> = Source | QueueFile<Source>
 
+/** What can be added at once: one source, or any number. */
 export type QueueSources<Source> = QueueSource<Source> | Iterable<QueueSource<Source>>
 
 export function isAsyncIterable<Value>(value: unknown): value is AsyncIterable<Value> {

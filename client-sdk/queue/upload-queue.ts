@@ -13,6 +13,7 @@ import {
   readSource,
 } from './queue-sources.ts'
 
+/** The limits of a queue, and who hears of it. */
 export interface QueueOptions<Source> {
   /** Part requests in flight at once over all files: 1 to 32, by default 6. */
   parallel?: number | undefined
@@ -29,7 +30,9 @@ export interface QueueOptions<Source> {
 export interface UploadQueue<Source> {
   /** All that was added and not removed, in that order. */
   readonly items: ReadonlySet<QueueItem<Source>>
+  /** How far the whole is, at this moment. */
   readonly progress: QueueProgress
+  /** Whether `pause()` holds for the whole queue; single files may be paused beside that. */
   readonly isPaused: boolean
   /**
    * Puts files at the end of the queue; `options` are for all of them. An async iterable, such as what `filesOfDrop` gives, is read to its

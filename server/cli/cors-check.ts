@@ -31,7 +31,7 @@ export async function checkCors(config: Config, ownUrl: string | null): Promise<
   const complaints = (await Promise.all(origins.map((origin) => askAs(origin, config)))).flatMap(complaintOf)
   if (complaints.length === 0)
     return { status: 'ok', detail: `pages of ${origins.join(', ')} may upload to the bucket` }
-  const remedy = `Add this rule to bucket ${config.oss.bucket}, before any other for the same origins (OSS console: Content Security > CORS; "ossutil cors" replaces all rules):`
+  const remedy = `Add this rule to bucket ${config.oss.bucket}, before others for the same origins; PutBucketCors replaces all rules, so keep those you have:`
   return { status: 'failed', detail: `${complaints.join(' ')} ${remedy}\n${corsRule(origins)}` }
 }
 

@@ -1,9 +1,9 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { MiB, startUploadBench, type UploadBench } from '../sdk/upload-bench.ts'
+import { MiB, type UploadBench } from '../sdk/upload-bench.ts'
 import { describeInBrowser, launchChromium } from '../support/chromium.ts'
-import { type BrowserAppOptions, browserAppOptions, startSdkPage } from '../support/sdk-page.ts'
-import { startHttpFront } from './http-front.ts'
+import { startSdkPage } from '../support/sdk-page.ts'
+import { type FrontBenchOptions, startFrontBench } from './front-bench.ts'
 
 interface Places {
   server: string
@@ -27,35 +27,19 @@ describeInBrowser('what a browser hides is explained in words', () => {
 
   /** Uploads a file where something is set up wrongly, and tells what the user is told. */
   async function failWith(
-    { csp, ...appOptions }: Partial<BrowserAppOptions> & { csp?: (places: Places) => string },
+    options: FrontBenchOptions,
     check: (failure: Failure, places: Places, bench: UploadBench) => void,
   ) {
-    // Where everything is has to be known before the page gets its policy, and the page's origin before the server starts.
-    const serverFront = await startHttpFront()
-    const ossFront = await startHttpFront()
-    const urls = { server: serverFront.url, oss: ossFront.url }
-    const sdkPage = await startSdkPage(csp ? { csp: csp({ ...urls, origin: '' }) } : {})
-    const places = { ...urls, origin: sdkPage.origin }
-    const bench = await startUploadBench({
-      ...browserAppOptions({ origins: [places.origin], ...appOptions }),
-      config(config) {
-        ossFront.setPort(Number(new URL(config.oss.publicEndpoint).port))
-        return { ...config, oss: { ...config.oss, publicEndpoint: places.oss } }
-      },
-    })
-    serverFront.setPort(Number(new URL(bench.app.url).port))
+    const { sdkPage, bench, server, oss, close } = await startFrontBench(options)
     const page = await sdkPage.open(browser)
     try {
       await page.setInputFiles('#files', await bench.file(3 * MiB))
-      const failure = await page.evaluate(upload, { baseUrl: places.server, token: bench.app.token() })
+      const failure = await page.evaluate(upload, { baseUrl: server.url, token: bench.app.token() })
       expect(failure.message).not.toMatch(/x-oss|signature|Bearer|uploadId/i)
-      check(failure, places, bench)
+      check(failure, { server: server.url, oss: oss.url, origin: sdkPage.origin }, bench)
     } finally {
       await page.close()
-      await bench.close()
-      await sdkPage.close()
-      await serverFront.close()
-      await ossFront.close()
+      await close()
     }
   }
 

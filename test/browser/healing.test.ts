@@ -2,11 +2,11 @@ import type { UploadNotice, UploadOptions } from '@partway/client'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { FaultEffect } from '../../server/local-cloud/faults.ts'
-import { MiB, sha256OfFile, startUploadBench, type UploadBench, until } from '../sdk/upload-bench.ts'
+import { MiB, sha256OfFile, startUploadBench, until } from '../sdk/upload-bench.ts'
 import { startTestApp } from '../support/app.ts'
 import { describeInBrowser, launchChromium } from '../support/chromium.ts'
-import { browserAppOptions, type SdkPage, startSdkPage } from '../support/sdk-page.ts'
-import { type HttpFront, startHttpFront } from './http-front.ts'
+import { browserAppOptions, startSdkPage } from '../support/sdk-page.ts'
+import { type FrontBench, portOf, startFrontBench } from './front-bench.ts'
 
 declare global {
   interface Window {
@@ -19,54 +19,39 @@ const minuteMs = 60_000
 
 describeInBrowser('an upload in a browser heals without its user', () => {
   let browser: Browser
-  let sdkPage: SdkPage
-  let bench: UploadBench
-  /** All requests to OSS, and to the server, pass here. */
-  let ossFront: HttpFront
-  let serverFront: HttpFront
+  let fronts: FrontBench
   let page: Page
   beforeAll(async () => {
     browser = await launchChromium()
-    sdkPage = await startSdkPage()
-    ossFront = await startHttpFront()
-    serverFront = await startHttpFront()
-    bench = await startUploadBench({
-      ...browserAppOptions({ origins: [sdkPage.origin] }),
-      config(config) {
-        ossFront.setPort(portOf(config.oss.publicEndpoint))
-        return {
-          ...config,
-          oss: { ...config.oss, publicEndpoint: ossFront.url },
-          uploads: { ...config.uploads, grantTtlSeconds: 4 },
-        }
-      },
+    fronts = await startFrontBench({
+      config: (config) => ({ ...config, uploads: { ...config.uploads, grantTtlSeconds: 4 } }),
     })
-    serverFront.setPort(portOf(bench.app.url))
   })
   beforeEach(async () => {
-    page = await sdkPage.open(browser)
+    page = await fronts.sdkPage.open(browser)
   })
   afterEach(async () => {
-    bench.app.cloud.faults.clear()
-    bench.app.cloud.requests.reset()
-    ossFront.answer = undefined
-    serverFront.answer = undefined
+    fronts.bench.app.cloud.faults.clear()
+    fronts.bench.app.cloud.requests.reset()
+    fronts.oss.answer = undefined
+    fronts.server.answer = undefined
     await page.close()
   })
   afterAll(async () => {
     await browser.close()
-    await bench.close()
-    await ossFront.close()
-    await serverFront.close()
-    await sdkPage.close()
+    await fronts.close()
   })
 
   const onParts = (effect: FaultEffect, times: number) =>
-    bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, times, effect })
+    fronts.bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, times, effect })
 
   async function start(path: string, options: Pick<UploadOptions, 'stallTimeoutMs' | 'retry' | 'parallel'> = {}) {
     await page.setInputFiles('#files', path)
-    const about = { baseUrl: serverFront.url, token: bench.app.token(), options: { partSizeBytes: MiB, ...options } }
+    const about = {
+      baseUrl: fronts.server.url,
+      token: fronts.bench.app.token(),
+      options: { partSizeBytes: MiB, ...options },
+    }
     await page.evaluate(({ baseUrl, token, options: given }) => {
       const [file] = document.querySelector<HTMLInputElement>('#files')?.files ?? []
       if (!file) throw new Error('no file was chosen')
@@ -87,12 +72,12 @@ describeInBrowser('an upload in a browser heals without its user', () => {
         },
       ),
     )
-    expect(await bench.objectSha256(key)).toBe(await sha256OfFile(path))
+    expect(await fronts.bench.objectSha256(key)).toBe(await sha256OfFile(path))
     return page.evaluate(() => window.notices.map(String))
   }
 
   test('from URLs that expire while their parts wait', async () => {
-    const path = await bench.file(sizeBytes, 'expiring.bin')
+    const path = await fronts.bench.file(sizeBytes, 'expiring.bin')
     await start(path, { parallel: 2 })
     await until(() => page.evaluate(() => window.task.progress.currentBytes > 2 * 1_048_576), 'parts were sent')
     await page.evaluate(() => window.task.pause())
@@ -100,21 +85,21 @@ describeInBrowser('an upload in a browser heals without its user', () => {
     await new Promise((resolve) => setTimeout(resolve, 4500))
     await page.evaluate(() => window.task.resume())
     await finish(path)
-    expect(bench.app.cloud.requests.countAnswered('UploadPart', 403)).toBe(0)
+    expect(fronts.bench.app.cloud.requests.countAnswered('UploadPart', 403)).toBe(0)
   })
 
   test('from URLs that OSS finds expired', async () => {
-    const path = await bench.file(sizeBytes, 'late.bin')
+    const path = await fronts.bench.file(sizeBytes, 'late.bin')
     onParts({ kind: 'clock', offsetMs: 20 * minuteMs }, 4)
     await start(path)
     await finish(path)
-    expect(bench.app.cloud.requests.countAnswered('UploadPart', 403)).toBe(4)
+    expect(fronts.bench.app.cloud.requests.countAnswered('UploadPart', 403)).toBe(4)
   })
 
   test('from a 403 without CORS headers, which looks like a lost network', async () => {
-    const path = await bench.file(sizeBytes, 'hidden.bin')
+    const path = await fronts.bench.file(sizeBytes, 'hidden.bin')
     let refused = 0
-    ossFront.answer = ({ method, url }) => {
+    fronts.oss.answer = ({ method, url }) => {
       if (method !== 'PUT' || url?.includes('partNumber=1&') || refused === 6) return undefined
       refused += 1
       return { status: 403, body: 'Request has expired.' }
@@ -125,9 +110,9 @@ describeInBrowser('an upload in a browser heals without its user', () => {
   })
 
   test('from a 403 without CORS headers to everything for a while, from the first part on', async () => {
-    const path = await bench.file(sizeBytes, 'all-hidden.bin')
+    const path = await fronts.bench.file(sizeBytes, 'all-hidden.bin')
     let refused = 0
-    ossFront.answer = ({ method }) => {
+    fronts.oss.answer = ({ method }) => {
       if (method !== 'PUT' || refused === 14) return undefined
       refused += 1
       return { status: 403 }
@@ -138,15 +123,15 @@ describeInBrowser('an upload in a browser heals without its user', () => {
   })
 
   test('from 503 with Retry-After', async () => {
-    const path = await bench.file(sizeBytes, 'throttled.bin')
+    const path = await fronts.bench.file(sizeBytes, 'throttled.bin')
     onParts({ kind: 'answer', status: 503, code: 'SlowDown', headers: { 'Retry-After': '1' } }, 5)
     await start(path)
     expect(await finish(path)).toContain('retry')
-    expect(bench.app.cloud.requests.countAnswered('UploadPart', 503)).toBe(5)
+    expect(fronts.bench.app.cloud.requests.countAnswered('UploadPart', 503)).toBe(5)
   })
 
   test('from sockets that stall, before and in the middle of a part', async () => {
-    const path = await bench.file(sizeBytes, 'stalled.bin')
+    const path = await fronts.bench.file(sizeBytes, 'stalled.bin')
     onParts({ kind: 'delay', delayMs: 30_000 }, 3)
     await start(path, { stallTimeoutMs: 1000 })
     const startedAtMs = Date.now()
@@ -155,7 +140,7 @@ describeInBrowser('an upload in a browser heals without its user', () => {
   })
 
   test('from connections that are cut while a part or its answer is on the way', async () => {
-    const path = await bench.file(sizeBytes, 'cut.bin')
+    const path = await fronts.bench.file(sizeBytes, 'cut.bin')
     onParts({ kind: 'cut', at: 'body', afterBytes: 300_000 }, 3)
     onParts({ kind: 'cut', at: 'reply' }, 3)
     await start(path)
@@ -163,39 +148,43 @@ describeInBrowser('an upload in a browser heals without its user', () => {
   })
 
   test('from a byte that changes on its way', async () => {
-    const path = await bench.file(sizeBytes, 'flipped.bin')
+    const path = await fronts.bench.file(sizeBytes, 'flipped.bin')
     onParts({ kind: 'corrupt', what: 'received' }, 2)
     await start(path)
     expect(await finish(path)).toContain('retry')
   })
 
   test('from a server that is restarted, and answered for by its balancer meanwhile', async () => {
-    const path = await bench.file(sizeBytes, 'restarted.bin')
-    bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 100 } })
+    const path = await fronts.bench.file(sizeBytes, 'restarted.bin')
+    fronts.bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 100 } })
     await start(path, { parallel: 2 })
     await until(() => page.evaluate(() => window.task.progress.currentBytes > 3 * 1_048_576), 'parts were sent')
     // Without CORS headers, as balancers do: the page sees nothing but failure.
-    serverFront.answer = () => ({ status: 502, body: 'Bad Gateway' })
-    const config = () => bench.app.deps.config
-    const next = await startTestApp({ ...browserAppOptions({ origins: [sdkPage.origin] }), beside: bench.app, config })
+    fronts.server.answer = () => ({ status: 502, body: 'Bad Gateway' })
+    const config = () => fronts.bench.app.deps.config
+    const next = await startTestApp({
+      ...browserAppOptions({ origins: [fronts.sdkPage.origin] }),
+      beside: fronts.bench.app,
+      config,
+    })
     try {
       await until(() => page.evaluate(() => window.notices.filter((type) => type === 'retry').length >= 3), 'it failed')
-      serverFront.setPort(portOf(next.url))
-      serverFront.answer = undefined
+      fronts.server.setPort(portOf(next.url))
+      fronts.server.answer = undefined
       await finish(path)
     } finally {
-      serverFront.setPort(portOf(bench.app.url))
+      fronts.server.setPort(portOf(fronts.bench.app.url))
       await next.close()
     }
   })
 
   test('from a balancer without a server when the page is new', async () => {
-    const path = await bench.file(MiB, 'early.bin')
-    serverFront.answer = () => ({ status: 502, body: 'Bad Gateway' })
+    const path = await fronts.bench.file(MiB, 'early.bin')
+    fronts.server.answer = () => ({ status: 502, body: 'Bad Gateway' })
     await start(path)
     await until(() => page.evaluate(() => window.notices.includes('retry')), 'it failed')
     await new Promise((resolve) => setTimeout(resolve, 2000))
-    serverFront.answer = undefined
+    fronts.server.answer = undefined
     await finish(path)
   })
 })
@@ -231,7 +220,3 @@ describeInBrowser('a bucket that exposes no header', () => {
     await sdkPage.close()
   })
 })
-
-function portOf(url: string): number {
-  return Number(new URL(url).port)
-}

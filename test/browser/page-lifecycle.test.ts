@@ -34,7 +34,7 @@ describeInBrowser('the life of a page', () => {
   async function openAndListen() {
     await page.goto(sdkPage.origin)
     await page.locator('html[data-ready]').waitFor({ state: 'attached' })
-    await page.evaluate(() => {
+    await page.evaluate(async () => {
       const lifecycle = window.partway.createPageLifecycle()
       window.wakes = 0
       window.hides = 0
@@ -44,6 +44,8 @@ describeInBrowser('the life of a page', () => {
         forgetWake()
         forgetHide()
       }
+      // The code for it has come when that for another port has.
+      await window.partway.openBlobSource(new Blob())
     })
   }
   const wakes = () => page.evaluate(() => window.wakes)
@@ -138,6 +140,8 @@ describeInBrowser('a browser without a network', () => {
     const sdkPage = await startSdkPage()
     const context = await browser.newContext()
     const page = await sdkPage.open(context)
+    // No timer runs by itself: it is the event that counts.
+    await page.clock.install()
     const begin = () =>
       page.evaluate(() => {
         window.wakes = 0
@@ -154,12 +158,24 @@ describeInBrowser('a browser without a network', () => {
     expect(reason).toBe('enough')
     const later = await page.evaluate(() => {
       const canceller = new AbortController()
-      setTimeout(() => canceller.abort('enough by now'), 20)
+      queueMicrotask(() => canceller.abort('enough by now'))
       return window.partway.browserClock.online(canceller.signal).catch((error) => error)
     })
     expect(later).toBe('enough by now')
     await context.setOffline(false)
     await page.waitForFunction(() => window.wakes === 1)
+
+    // A page that was frozen may have missed the event.
+    await page.evaluate(() =>
+      addEventListener('online', (event) => event.stopImmediatePropagation(), { capture: true }),
+    )
+    await context.setOffline(true)
+    await begin()
+    await context.setOffline(false)
+    await page.waitForFunction(() => navigator.onLine)
+    expect(await page.evaluate(() => window.wakes)).toBe(0)
+    await page.clock.runFor(5000)
+    expect(await page.evaluate(() => window.wakes)).toBe(1)
     await browser.close()
     await sdkPage.close()
   })

@@ -153,7 +153,7 @@ describeInBrowser('the upload page, when something fails,', () => {
     await one.page.setInputFiles('#files', path)
     await one
       .row('throttled.bin')
-      .getByText(/^OSS .* Next attempt in \d+ s\.$/)
+      .getByText(/^OSS .* Next attempt in \d+\ss\.$/)
       .waitFor()
     expect(await one.state('throttled.bin')).toBe('sending')
     app.cloud.faults.clear()

@@ -175,7 +175,7 @@ describeInBrowser('the upload page', () => {
     app.cloud.faults.clear()
     await one.page.reload()
     const unfinished = one.page.locator('#unfinished .upload')
-    await unfinished.getByText(/\d+% of 60\.0 MB stored/).waitFor()
+    await unfinished.getByText(/\d+% of 60\.0\sMB stored/).waitFor()
     app.cloud.requests.reset()
     await one.page.evaluate(() => {
       // As in a browser without the File System Access API.
@@ -266,7 +266,7 @@ describeInBrowser('the upload page', () => {
     await second.untilState('tabs.bin', 'waiting')
     await expect
       .poll(() => second.row('tabs.bin').locator('.state').innerText(), soon)
-      .toMatch(/^Another tab sends this file · \d+% of 40\.0 MB/)
+      .toMatch(/^Another tab sends this file · \d+% of 40\.0\sMB/)
     app.cloud.faults.clear()
     await first.page.close()
     await second.untilState('tabs.bin', 'completed')

@@ -93,12 +93,12 @@ describeInBrowser('parts over XMLHttpRequest', () => {
       for await (const chunk of request) {
         seen.push(chunk.length)
         // A slow line: the browser must wait for us.
-        if (seen.length % 40 === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+        if (seen.length % 40 === 0) await new Promise((resolve) => setTimeout(resolve, 100))
       }
       response.writeHead(200, allow).end()
     }
     const { progress } = await send()
-    expect(progress.length).toBeGreaterThan(2)
+    expect(progress.length).toBeGreaterThan(1)
     expect(progress[0]).toBeLessThan(24_000_000)
   })
 
@@ -176,13 +176,12 @@ describeInBrowser('parts over XMLHttpRequest', () => {
     expect((await send()).error).toMatchObject({ code: 'source-unreadable' })
   })
 
-  test('that were refused because the file had changed say that', async () => {
-    const path = await choose(randomBytes(9_000_000))
+  test('that were refused say so when the file has changed meanwhile', async () => {
+    const path = await choose(randomBytes(1_000_000))
     onPut = async (request, response) => {
-      request.resume()
+      await md5Of(request)
       await truncate(path, 100)
-      request.on('end', () => response.writeHead(403, allow).end('SignatureDoesNotMatch'))
-      setTimeout(() => response.writeHead(403, allow).end('SignatureDoesNotMatch'), 300).unref()
+      response.writeHead(403, allow).end('SignatureDoesNotMatch')
     }
     expect((await send()).error).toMatchObject({ code: 'source-changed' })
   })

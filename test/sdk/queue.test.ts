@@ -4,6 +4,7 @@ import type { PartTransport } from '@partway/client/node'
 import { createHttpTransport } from '@partway/client/node'
 import { createUploadQueue, type QueueItem, type QueueProgress } from '@partway/client/queue'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../server/local-cloud/seeded-random.ts'
 import { MiB, sha256OfFile, startUploadBench, type UploadBench, until } from './upload-bench.ts'
 
 let bench: UploadBench
@@ -168,5 +169,50 @@ describe('a queue of many files', () => {
     await queue.idle()
     await expectEqualObjects(items)
     expect(bench.partsSent() - sent).toBe(2)
+  })
+
+  it('ends with every file stored or cancelled, whatever is done to it at random while parts fail', async () => {
+    const seed = Number(process.env.PROPERTY_SEED ?? 20_261_122)
+    console.log(`random acts on a queue: PROPERTY_SEED=${seed}`)
+    const random = seededRandom(seed)
+    const sizes = Array.from({ length: 40 }, () => Math.floor(random() ** 4 * 6 * MiB))
+    const paths = await filesOf(sizes, 'random')
+    bench.app.cloud.faults.add({
+      match: { verb: 'UploadPart' },
+      probability: 0.1,
+      effect: { kind: 'answer', status: 503, code: 'ServiceUnavailable' },
+    })
+    slowParts(5)
+    const { counts, transport } = countingTransport()
+    const client = bench.clientWith({ ports: { transport } })
+    const queue = createUploadQueue(client, { parallel: 3 })
+    const items = queue.add(
+      paths.map((source, index) => (index % 2 === 0 ? source : { source, sizeBytes: sizes[index] })),
+      { partSizeBytes: MiB },
+    )
+    const cancelling: Promise<void>[] = []
+    for (let act = 0; act < 150; act++) {
+      const item = items[Math.floor(random() * items.length)]
+      const what = random()
+      if (what < 0.35) item?.pause()
+      else if (what < 0.7) item?.resume()
+      else if (what < 0.8) item?.retry()
+      else if (what < 0.9 && act % 4 === 0 && item) cancelling.push(item.cancel())
+      else if (what < 0.95) queue.pause()
+      else queue.resume()
+      await new Promise((resolve) => setTimeout(resolve, 1 + random() * 15))
+    }
+    queue.resume()
+    for (const item of items) item.resume()
+    await queue.idle()
+    await Promise.allSettled(cancelling)
+    for (const { state } of items) expect(['completed', 'cancelled']).toContain(state)
+    await expectEqualObjects(items.filter((item) => item.state === 'completed'))
+    expect(counts).toEqual({ now: 0, most: 3 })
+    expect(queue.progress.currentBytes).toBe(queue.progress.totalBytes)
+    for (const item of items) item.retry()
+    await queue.idle()
+    await expectEqualObjects(items)
+    expect(new Set(items.map((item) => item.result?.key)).size).toBe(items.length)
   })
 })

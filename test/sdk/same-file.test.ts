@@ -1,7 +1,7 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { UploadNews, UploadTask, UploadTaskState } from '@partway/client/node'
-import { createMemoryLocks } from '@partway/client/node'
+import type { RecordStore, UploadNews, UploadTask, UploadTaskState } from '@partway/client/node'
+import { createMemoryLocks, createMemoryRecordStore, openFileSource } from '@partway/client/node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { MiB, sha256OfFile, startUploadBench, type UploadBench, until } from './upload-bench.ts'
 
@@ -19,12 +19,12 @@ const sizeBytes = 5 * MiB + 9
 const options = { partSizeBytes: MiB, parallel: 2 }
 
 /** Two tasks of one client on one file, the second waiting for the first, which is slow. */
-async function startTwo(path: string) {
+async function startTwo(path: string, recordStore?: RecordStore) {
   bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 60 } })
-  const first = bench.client.upload(path, options)
+  const first = bench.client.upload(path, { ...options, recordStore })
   await until(() => first.id !== undefined, 'the first upload was begun')
   const states: UploadTaskState[] = []
-  const second = bench.client.upload(path, { ...options, onStateChange: (state) => states.push(state) })
+  const second = bench.client.upload(path, { ...options, recordStore, onStateChange: (state) => states.push(state) })
   await until(() => second.state === 'waiting', 'the second waited')
   return { first, second, states }
 }
@@ -65,11 +65,24 @@ describe('the same file twice at once', () => {
     expect(bench.app.cloud.requests.count('InitiateMultipartUpload')).toBe(1)
   })
 
-  it('lets the second go while it waits', async () => {
-    const { first, second } = await startTwo(await bench.file(sizeBytes))
+  it('lets the second go while it waits, and the first keeps its parts and its record', async () => {
+    const { first, second } = await startTwo(await bench.file(sizeBytes), createMemoryRecordStore())
     await second.cancel()
     await expect(second.done).rejects.toMatchObject({ code: 'cancelled' })
     expect((await first.done).sizeBytes).toBe(sizeBytes)
+    expect(bench.app.cloud.requests.count('AbortMultipartUpload')).toBe(0)
+  })
+
+  it('waits for nobody whose source could not be closed', async () => {
+    const path = await bench.file(sizeBytes)
+    const client = bench.clientWith({
+      ports: {
+        openSource: async () => ({ ...(await openFileSource(path)), close: () => Promise.reject(new Error('EIO')) }),
+      },
+    })
+    const first = await client.upload(path, options).done
+    const second = await client.upload(path, options).done
+    expect(second.key).not.toBe(first.key)
   })
 })
 

@@ -29,11 +29,10 @@ function entryOf(name: string, content: Tree | string | Error, parent = ''): Fil
 function drop(tree: Tree): { dropped: DroppedItems; handlerReturns(): void } {
   let isOver = false
   const items = Object.entries(tree).map(([name, content]) => ({
-    kind: 'file',
     getAsFile: () => null,
     webkitGetAsEntry: () => (isOver ? null : entryOf(name, content)),
   }))
-  const text = { kind: 'string', getAsFile: () => null, webkitGetAsEntry: () => null }
+  const text = { getAsFile: () => null, webkitGetAsEntry: () => null }
   return {
     dropped: { items: [text, ...items], files: [] },
     handlerReturns: () => {
@@ -88,7 +87,7 @@ describe('dropped files', () => {
 
   it('come from browsers that know no entries, and from drops that know no items', async () => {
     const file = new File(['x'], 'plain.txt')
-    const items = [{ kind: 'file', getAsFile: () => file }]
+    const items = [{ getAsFile: () => file }]
     expect(await listOf(filesOfDrop({ items, files: [] }))).toEqual(['plain.txt: x'])
     expect(await listOf(filesOfDrop({ files: [file] }))).toEqual(['plain.txt: x'])
     expect(await listOf(filesOfDrop(null))).toEqual([])

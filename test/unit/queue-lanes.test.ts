@@ -126,6 +126,27 @@ describe('the lanes of a queue', () => {
     expect(openAll()).toEqual(files.slice(3))
   })
 
+  it('forget a file that comes back and leaves again before its turn', () => {
+    const files = Array.from({ length: 10 }, (_, index) => fileOf(MiB, 1, String(index)))
+    const { lanes, openAll } = lanesWith(1, files)
+    const [first] = openAll()
+    if (!first) throw new Error('nothing was opened')
+    lanes.leave(first)
+    openAll()
+    lanes.wait(first, true)
+    lanes.leave(first)
+    for (const file of lanes.open()) lanes.leave(file)
+    expect(openAll()).toEqual(files.slice(4, 7))
+  })
+
+  it('weigh what may be in memory against the round trips of small files, but never leave a place empty for it', () => {
+    const files = Array.from({ length: 100 }, () => fileOf(8 * MiB))
+    expect(lanesWith(6, files).openAll().length).toBe(8)
+    expect(lanesWith(12, files).openAll().length).toBe(12)
+    const lighter = Array.from({ length: 100 }, () => fileOf(MiB))
+    expect(lanesWith(6, lighter).openAll().length).toBe(18)
+  })
+
   it('let another file in when one can do nothing, but not any number of them', () => {
     const files = Array.from({ length: 100 }, (_, index) => fileOf(MiB, 2, String(index)))
     const { lanes, openAll } = lanesWith(2, files)
@@ -159,6 +180,23 @@ describe('the lanes of a queue', () => {
       openAll()
       expect(lanes.open().length).toBeLessThanOrEqual(30)
     }
+  })
+
+  it('keep a file of unknown size where it is when there is no room where it belongs', () => {
+    const small = Array.from({ length: 500 }, () => fileOf(MiB, 2))
+    const unknown = Array.from({ length: 100 }, () => fileOf(undefined, 2))
+    const { lanes, openAll } = lanesWith(2, [...small, ...unknown])
+    for (let turn = 0; turn < 50; turn++) {
+      openAll()
+      expect(lanes.open().length).toBeLessThanOrEqual(10)
+      for (const file of lanes.open()) {
+        if (file.sizeBytes !== undefined) continue
+        file.sizeBytes = 10
+        lanes.resize(file)
+      }
+    }
+    for (const file of lanes.open()) lanes.leave(file)
+    expect(openAll().length).toBe(8)
   })
 
   it('are not confused by options that are out of all bounds', () => {

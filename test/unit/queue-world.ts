@@ -22,8 +22,9 @@ const paused = new Error('paused')
 export interface ImaginedFile {
   name: string
   size: number
-  /** So many of its uploads fail with their first part. */
+  /** So many of its uploads fail, with their first part or with `failsAt`. */
   failures?: number
+  failsAt?: number
   /** Its upload first waits for somebody else's. */
   waitsFor?: Promise<void>
 }
@@ -103,6 +104,7 @@ export function createQueueWorld({ roundTripMs = 50, bytesPerMs = 5000 } = {}): 
     async function sender(limiter: PartLimiter | undefined) {
       for (;;) {
         await opened
+        canceller.signal.throwIfAborted()
         const partNumber = again.pop() ?? (next <= plan.partCount ? next++ : undefined)
         if (partNumber === undefined) return
         const free = (await limiter?.acquire(task, canceller.signal)) ?? (() => {})
@@ -111,7 +113,7 @@ export function createQueueWorld({ roundTripMs = 50, bytesPerMs = 5000 } = {}): 
         note(file.name, 'part')
         try {
           await pass(roundTripMs + (end - start) / bytesPerMs, canceller.signal, pauser.signal)
-          if (file.failures) {
+          if (file.failures && partNumber >= (file.failsAt ?? 1)) {
             file.failures -= 1
             throw new ClientException('network', `${file.name} cannot be sent`)
           }
@@ -179,6 +181,7 @@ export function createQueueWorld({ roundTripMs = 50, bytesPerMs = 5000 } = {}): 
       },
       async cancel() {
         canceller.abort(new ClientException('cancelled', 'cancelled'))
+        resumed()
         await task.done.catch(() => {})
       },
     }

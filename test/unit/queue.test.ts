@@ -201,6 +201,52 @@ describe('a file of a queue', () => {
     expect(isIdle).toBe(true)
   })
 
+  it('is as new when it is tried again: it can be paused, and its bytes make the speed', async () => {
+    const queue = queueOf({ parallel: 1 })
+    const item = only(queue.add({ name: 'bad', size: 100 * MiB, failures: 1, failsAt: 5 }))
+    await world.pass(2000)
+    expect(item.progress).toMatchObject({ currentBytes: 8 * MiB, sentBytes: 8 * MiB })
+    item.pause()
+    await item.cancel()
+    expect(item.state).toBe('cancelled')
+    item.retry()
+    await world.pass(10)
+    item.pause()
+    expect(item.state).toBe('paused')
+    item.resume()
+    await world.pass(12_000)
+    expect(item.state).toBe('failed')
+    await world.pass(60_000)
+    item.retry()
+    expect(item.progress).toMatchObject({ currentBytes: 0, sentBytes: 0, totalBytes: 100 * MiB })
+    await world.pass(4000)
+    expect(queue.progress.bytesPerSecond).toBeGreaterThan(1_000_000)
+    await queue.cancel()
+  })
+
+  it('knows its size before it is open', async () => {
+    const queue = queueOf()
+    const item = only(queue.add({ name: 'a', size: 10 }))
+    expect(item.progress).toMatchObject({ currentBytes: 0, totalBytes: 10, etaSeconds: null })
+    await world.pass(1)
+    expect(item.state).toBe('preparing')
+    expect(item.progress).toMatchObject({ currentBytes: 0, totalBytes: 10 })
+  })
+
+  it('may be a string, which is one path and not a list of letters; has options of its own and those of all', async () => {
+    const upload = vi.fn((path: string) => world.client.upload({ name: path, size: 10 }))
+    const queue = createUploadQueue<string>({ upload }, { parallel: 3 })
+    const metadata = { album: 'summer' }
+    queue.add('one.txt')
+    queue.add(['two.txt', { source: 'three.txt', fileName: 'drei.txt', parallel: 2 }], { metadata, parallel: 20 })
+    await world.pass(1000)
+    expect(upload.mock.calls).toEqual([
+      ['one.txt', expect.objectContaining({ parallel: 3 })],
+      ['two.txt', expect.objectContaining({ metadata, parallel: 3 })],
+      ['three.txt', expect.objectContaining({ metadata, fileName: 'drei.txt', parallel: 2 })],
+    ])
+  })
+
   it('fails alone when its options are refused', async () => {
     const queue = queueOf()
     const items = queue.add([
@@ -335,6 +381,24 @@ describe('the whole queue', () => {
     await world.pass(1000)
     await idle
     expect(queue.progress.files.completed).toBe(2)
+  })
+
+  it('is idle when no more files are found after the last one has ended', async () => {
+    const queue = queueOf()
+    async function* slowly(): AsyncGenerator<TestSource> {
+      yield { name: 'only', size: 10 }
+      await new Promise((resolve) => setTimeout(resolve, 5000))
+    }
+    void queue.add(slowly())
+    let isIdle = false
+    void queue.idle().then(() => {
+      isIdle = true
+    })
+    await world.pass(4000)
+    expect(queue.progress.files.completed).toBe(1)
+    expect(isIdle).toBe(false)
+    await world.pass(1001)
+    expect(isIdle).toBe(true)
   })
 
   it('passes on what an async iterable throws, and stores what it gave before', async () => {
@@ -526,14 +590,18 @@ describe('the progress of a queue', () => {
   it('counts files of unknown size until they are open', async () => {
     const queue = queueOf()
     const items = queue.add(
-      Array.from({ length: 20 }, (_, index) => ({ file: { name: `unknown-${index}`, size: 1000 } })),
+      Array.from({ length: 200 }, (_, index) => ({ file: { name: `unknown-${index}`, size: 1000 } })),
     )
-    expect(queue.progress).toMatchObject({ unsizedFiles: 20, totalBytes: 0 })
-    await world.pass(120)
-    expect(queue.progress.unsizedFiles).toBeLessThan(20)
+    expect(queue.progress).toMatchObject({ unsizedFiles: 200, totalBytes: 0 })
+    await world.pass(2000)
+    expect(queue.progress.unsizedFiles).toBeGreaterThan(0)
+    expect(queue.progress.unsizedFiles).toBeLessThan(200)
+    expect(queue.progress.bytesPerSecond).toBeGreaterThan(0)
     expect(queue.progress.etaSeconds).toBeNull()
-    await world.pass(5000)
-    expect(queue.progress).toMatchObject({ unsizedFiles: 0, totalBytes: 20_000, currentBytes: 20_000 })
-    expect(items[19]?.sizeBytes).toBe(1000)
+    // They begin as big ones, two at a time, and leave that lane as soon as they are known to be small.
+    expect(world.most.files).toBeGreaterThan(4)
+    await world.pass(10_000)
+    expect(queue.progress).toMatchObject({ unsizedFiles: 0, totalBytes: 200_000, currentBytes: 200_000 })
+    expect(items[199]?.sizeBytes).toBe(1000)
   })
 })

@@ -148,7 +148,7 @@ const ofServer: Record<ProblemCode, Message> = {
 const ofOss: Readonly<Record<string, Message>> = {
   AccessDenied: {
     title: 'OSS does not allow the upload',
-    advice: `The server signed it, but has not the right itself. ${seeDoctor}`,
+    advice: `The server signed it, but lacks the right itself. ${seeDoctor}`,
     remedies: retry,
   },
   SignatureDoesNotMatch: {

@@ -3,6 +3,9 @@ import type { Announcer } from './announcer.ts'
 import { element, setText } from './element.ts'
 import { countText, percentOf, rateText, sizeText } from './figures.ts'
 
+/** What speed and time left are guessed from is too little before. */
+const settleMs = 2000
+
 /** The whole queue in one line and one bar, and in the tab's title; and the buttons for all files. */
 export function createTotals(
   section: HTMLElement,
@@ -17,6 +20,7 @@ export function createTotals(
   ) as [HTMLButtonElement, HTMLButtonElement, HTMLButtonElement]
   const title = document.title
   let wasBusy = false
+  let busySince = 0
 
   // One by one and not the queue as a whole, so that a single file can go on while the others stay paused.
   pauseAll.addEventListener('click', () => {
@@ -35,6 +39,8 @@ export function createTotals(
   function update({ files, currentBytes, totalBytes, bytesPerSecond, etaSeconds }: QueueProgress) {
     const open = files.total - files.completed - files.failed - files.cancelled
     const moving = open - files.paused
+    if (moving > 0 && !wasBusy) busySince = performance.now()
+    const isKnown = performance.now() - busySince > settleMs
     const isDone = files.total > 0 && open === 0 && files.failed === 0
     const percent = isDone ? 100 : percentOf(currentBytes, totalBytes)
     const counts = [
@@ -42,7 +48,7 @@ export function createTotals(
       files.failed > 0 ? `${files.failed} failed` : '',
       files.paused > 0 ? `${files.paused} paused` : '',
       totalBytes > 0 ? `${sizeText(currentBytes)} of ${sizeText(totalBytes)}` : '',
-      moving > 0 ? rateText(bytesPerSecond, etaSeconds) : '',
+      moving > 0 && isKnown ? rateText(bytesPerSecond, etaSeconds) : '',
     ]
     setText(text, counts.filter((part) => part !== '').join(' · '))
     fill.style.transform = `scaleX(${isDone ? 1 : totalBytes > 0 ? currentBytes / totalBytes : 0})`

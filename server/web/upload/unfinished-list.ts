@@ -37,6 +37,17 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
     cursor = page.nextCursor
     more.hidden = cursor === null
     hideIfEmpty()
+    void askOss(page.uploads)
+  }
+
+  /** A page that was closed may not have said all: what OSS really holds is asked, one upload after the other. */
+  async function askOss(uploads: readonly Upload[]) {
+    for (const { id } of uploads) {
+      if (!rows.has(id)) continue
+      const answer = await client.getUpload(id, { reconcile: true }).catch(() => undefined)
+      if (answer?.upload.state === 'uploading') rows.get(id)?.show(answer.upload)
+      else if (answer) drop(id)
+    }
   }
 
   async function show(upload: Upload) {

@@ -14,6 +14,8 @@ export interface UnfinishedActions {
 /** One upload that the server still waits for, and that nobody sends here. */
 export interface UnfinishedRow {
   readonly root: HTMLLIElement
+  /** Shows what the server knows by now. */
+  show(upload: Upload): void
   /** A file was given for it that cannot be its own. */
   refuse(file: File | undefined): void
 }
@@ -28,20 +30,21 @@ export function createUnfinishedRow(
   const root = copyOf(template)
   const find = (selector: string) => element(root, selector, HTMLElement)
   const note = createNote(find('.note'))
-  const { fileName, sizeBytes, storedBytes, expiresAt } = upload
-  const percent = percentOf(storedBytes, sizeBytes)
-  setText(find('.name bdi'), fileName)
-  setText(find('.state'), `${percent}% of ${sizeText(sizeBytes)} stored`)
-  setText(find('.rate'), `kept for ${durationText((Date.parse(expiresAt) - Date.now()) / 1000)} more`)
+  const { fileName, sizeBytes } = upload
   const bar = find('.strip')
+  const strip = createPartsStrip(element(root, 'canvas', HTMLCanvasElement))
+  setText(find('.name bdi'), fileName)
   bar.setAttribute('aria-label', fileName)
-  bar.setAttribute('aria-valuenow', `${percent}`)
-  createPartsStrip(element(root, 'canvas', HTMLCanvasElement)).draw({
-    ...upload,
-    isStored: (number) => upload.storedPartRanges.some(([first, last]) => number >= first && number <= last),
-    sentBytes: () => 0,
-    mood: 'resting',
-  })
+
+  function show({ storedBytes, expiresAt, storedPartRanges }: Upload) {
+    const percent = percentOf(storedBytes, sizeBytes)
+    setText(find('.state'), `${percent}% of ${sizeText(sizeBytes)} stored`)
+    setText(find('.rate'), `kept for ${durationText((Date.parse(expiresAt) - Date.now()) / 1000)} more`)
+    bar.setAttribute('aria-valuenow', `${percent}`)
+    const isStored = (number: number) => storedPartRanges.some(([first, last]) => number >= first && number <= last)
+    strip.draw({ ...upload, isStored, sentBytes: () => 0, mood: 'resting' })
+  }
+  show(upload)
 
   const [again, discard] = [find('.again'), find('.discard')]
   const verb = isOneClick ? 'Continue' : 'Choose the file again'
@@ -67,6 +70,7 @@ export function createUnfinishedRow(
 
   return {
     root,
+    show,
     refuse(file) {
       note.hint(
         file

@@ -28,8 +28,8 @@ const stateTexts: Record<QueueItemState, string> = {
   waiting: 'Another tab sends this file',
   sending: 'Sending',
   paused: 'Paused',
-  verifying: 'Comparing what was stored before',
-  completing: 'Putting the parts together',
+  verifying: 'Checking what was stored before',
+  completing: 'Finishing',
   completed: 'Uploaded',
   failed: 'Failed',
   cancelled: 'Cancelled',
@@ -92,7 +92,7 @@ export function createUploadRow(
     showButtons()
     showFigures()
     strip.draw(pictureOf(item, parts))
-    const percent = item.state === 'completed' ? 100 : percentOf(progress.currentBytes, progress.totalBytes)
+    const percent = item.state === 'completed' ? 100 : percentOf(shownBytes(), progress.totalBytes)
     if (bar.getAttribute('aria-valuenow') !== `${percent}`) bar.setAttribute('aria-valuenow', `${percent}`)
     if (isCancelling && !ends.includes(item.state)) note.ask(cancelQuestion, leave, keep)
     else if (item.state === 'failed' && item.error) showFailure(messageOf(item.error))
@@ -118,12 +118,17 @@ export function createUploadRow(
     button.setAttribute('aria-label', `${verb}: ${fileName}`)
   }
 
+  /** What was on its way when a file was paused or failed is lost, and not shown. */
+  function shownBytes(): number {
+    const isStill = item.state === 'paused' || item.state === 'failed'
+    return isStill && parts ? storedBytes(parts) : item.progress.currentBytes
+  }
+
   function showFigures() {
-    const { currentBytes, totalBytes, restoredBytes, bytesPerSecond, etaSeconds } = item.progress
+    const { totalBytes, restoredBytes, bytesPerSecond, etaSeconds } = item.progress
     const size = sizeText(item.sizeBytes ?? totalBytes)
     const isMoving = item.state === 'sending' || item.state === 'waiting'
-    // Of a failed file, what was on its way is lost.
-    const bytes = item.state === 'failed' ? storedBytes(parts) : currentBytes
+    const bytes = shownBytes()
     const before = isMoving && restoredBytes > 0 ? `, ${percentOf(restoredBytes, totalBytes)}% were there already` : ''
     const share =
       bytes === 0 || item.state === 'completed' ? size : `${percentOf(bytes, totalBytes)}% of ${size}${before}`
@@ -158,11 +163,11 @@ const cancelQuestion = {
   no: 'Keep it',
 }
 
-function storedBytes(parts: PartsProgress | undefined): number {
+function storedBytes({ plan, isStored }: PartsProgress): number {
+  const { partCount, partSizeBytes, sizeBytes } = plan
   let bytes = 0
-  const { partCount = 0, partSizeBytes = 0, sizeBytes = 0 } = parts?.plan ?? {}
   for (let number = 1; number <= partCount; number++) {
-    if (parts?.isStored(number)) bytes += Math.min(partSizeBytes, sizeBytes - (number - 1) * partSizeBytes)
+    if (isStored(number)) bytes += Math.min(partSizeBytes, sizeBytes - (number - 1) * partSizeBytes)
   }
   return bytes
 }
