@@ -41,7 +41,8 @@ export function createDeps(config: Config, own: Partial<Omit<Deps, 'config'>> = 
       now,
       observe: metrics.ossCall,
     })
-  const sts = own.sts ?? openSts(config, ownKey, { now, log, metrics })
+  // Null is a choice, too.
+  const sts = own.sts === undefined ? openSts(config, ownKey, { now, log, metrics }) : own.sts
   return { config, db, objects, bucketSettings, sts, now, log, metrics, ...(own.passed ? { passed: own.passed } : {}) }
 }
 

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { Instant, text } from './primitives.ts'
+import { Instant } from './primitives.ts'
 
 /** As in a token's `tenant`, but for `*`, which is none. */
-export const TenantName = text(1024)
-  .min(1)
-  .max(256)
+export const TenantName = z
+  .string()
+  .regex(/^[^\p{Cc}\p{Cs}]{1,256}$/u, 'must be 1 to 256 characters, none of them a control character')
   .refine((name) => name !== '*', 'must name one tenant')
   .meta({ id: 'TenantName', description: 'A tenant as tokens name it: 1 to 256 characters, no control characters.' })
 

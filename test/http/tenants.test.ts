@@ -82,7 +82,7 @@ describe('a suspended tenant', () => {
     expect((await suspend(operator, tenant, false)).body.tenant.suspended).toBe(false)
   })
 
-  it.each(['acme/eu', 'a b', '漢字', '?', '#', '%', '..x'])('may be named %j', async (name) => {
+  it.each(['acme/eu', 'a b', '漢字', '?', '#', '%', '..x', '😀'.repeat(200)])('may be named %j', async (name) => {
     const tenant = `${newTenant()}${name}`
     expect((await suspend(operator, tenant)).body.tenant.tenant).toBe(tenant)
     expectCode(await user(tenant)('grantDirectCredentials'), 'grantDirectCredentials', 403, 'tenant-suspended')
