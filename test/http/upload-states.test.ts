@@ -83,7 +83,10 @@ describe.each(Object.keys(stateAnswers) as UploadOperation[])('%s', (operation) 
   it('answers for somebody else’s upload exactly as for one that never was', async () => {
     const id = await uploadIn('uploading')
     // Of the same tenant: not even a colleague reaches it.
-    const stranger = createApi(app.url, app.token({ subject: 'mallory', tenant: 'alice', scopes: ['uploads', 'credentials'] }))
+    const stranger = createApi(
+      app.url,
+      app.token({ subject: 'mallory', tenant: 'alice', scopes: ['uploads', 'credentials'] }),
+    )
     const call = (upload: string) =>
       stranger(operation, { id: upload, ...(bodies[operation] ? { body: bodies[operation] } : {}) })
     const theirs = await call(id)

@@ -23,7 +23,9 @@ export type Api = (name: EndpointName, options?: CallOptions) => Promise<ApiRepl
 export function createApi(baseUrl: string, token: string): Api {
   return async (name, { id, tenant, query = {}, body, headers = {} } = {}) => {
     const { method, path } = endpoints[name]
-    const filled = path.replace('{id}', encodeURIComponent(id ?? '')).replace('{tenant}', encodeURIComponent(tenant ?? ''))
+    const filled = path
+      .replace('{id}', encodeURIComponent(id ?? ''))
+      .replace('{tenant}', encodeURIComponent(tenant ?? ''))
     const url = new URL(`${baseUrl}${filled}`)
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value)
     const reply = await fetch(url, {
