@@ -1,8 +1,7 @@
 import { type ByteSource, rangeBody } from './byte-source.ts'
 import type { Clock } from './clock.ts'
 import { partRange } from './contract/part-plan.ts'
-import type { Upload } from './contract/upload.ts'
-import { finishUpload } from './finish-upload.ts'
+import { type Finished, finishUpload } from './finish-upload.ts'
 import type { Hashing } from './hashing.ts'
 import type { PartLedger } from './part-ledger.ts'
 import type { UploadApi } from './upload-api.ts'
@@ -18,7 +17,7 @@ export async function confirmFinished(
   id: string,
   ledger: PartLedger,
   signal: AbortSignal,
-): Promise<{ upload: Upload; crc64: bigint }> {
+): Promise<Finished & { crc64: bigint }> {
   for (let partNumber = 1; partNumber <= ledger.plan.partCount; partNumber++) {
     if (ledger.crc64Of(partNumber) !== undefined) continue
     const { start, end } = partRange(ledger.plan, partNumber)
@@ -29,7 +28,12 @@ export async function confirmFinished(
   const crc64 = ledger.wholeCrc64()
   const known = (await deps.api.getUpload(id, { signal })).upload
   const finishing = { api: deps.api, clock: deps.clock, completeTimeoutMs: deps.options.completeTimeoutMs }
-  const upload = known.state === 'completed' ? known : await finishUpload(finishing, id, crc64, signal)
+  // Of an upload that somebody else has finished, nobody here has heard what came of its callback.
+  const isFinished = known.state === 'completed'
+  const finished = isFinished
+    ? { upload: known, callbackResult: null }
+    : await finishUpload(finishing, id, crc64, signal)
+  const { upload } = finished
   if (upload.crc64 !== null && upload.crc64 !== crc64.toString()) throw new UploadEnded('other-content')
-  return { upload, crc64 }
+  return { ...finished, crc64 }
 }

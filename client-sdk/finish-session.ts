@@ -1,9 +1,8 @@
 import { runTogether } from './abort-link.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { isPlannedPart, partSize } from './contract/part-plan.ts'
-import type { Upload } from './contract/upload.ts'
 import { ClientException } from './errors.ts'
-import { finishUpload, refusedParts } from './finish-upload.ts'
+import { type Finished, finishUpload, refusedParts } from './finish-upload.ts'
 import { buffersFor, grantedOf } from './first-parts.ts'
 import type { Session } from './open-session.ts'
 import type { PartLedger } from './part-ledger.ts'
@@ -24,7 +23,7 @@ export async function finishSession(
   ledger: PartLedger,
   first: { parts: PreparedPart[]; buffers: BufferPool },
   signal: AbortSignal,
-): Promise<{ upload: Upload; crc64: bigint }> {
+): Promise<Finished & { crc64: bigint }> {
   const { options, run } = deps
   const { plan, storedParts } = session
   const stored = new Set(storedParts.map((part) => part.partNumber))
@@ -80,7 +79,7 @@ async function completeSession(
   ledger: PartLedger,
   sender: SessionSender,
   signal: AbortSignal,
-): Promise<{ upload: Upload; crc64: bigint }> {
+): Promise<Finished & { crc64: bigint }> {
   const { api, options, run, source } = deps
   const { id } = session.upload
   for (let round = 0; ; round += 1) {
@@ -92,7 +91,7 @@ async function completeSession(
     const crc64 = ledger.wholeCrc64()
     try {
       const finishing = { api, clock: deps.clock, completeTimeoutMs: options.completeTimeoutMs }
-      return { upload: await finishUpload(finishing, id, crc64, signal), crc64 }
+      return { ...(await finishUpload(finishing, id, crc64, signal)), crc64 }
     } catch (error) {
       const refused = refusedParts(error)
       if (!refused || round >= maxResendRounds) throw error

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import type { Upload } from './contract/upload.ts'
+import type { Reply } from './contract/endpoints.ts'
 import { ClientException, isServerProblem } from './errors.ts'
 import type { UploadApi } from './upload-api.ts'
 import { fateOf, throwIfOver, UploadEnded, UploadFinished } from './upload-fate.ts'
@@ -10,6 +10,9 @@ export interface FinishDeps {
   completeTimeoutMs: number
 }
 
+/** A completed upload, and what came of its callback. */
+export type Finished = Reply<'completeUpload'>
+
 /** The first answer after 202 is waited for this long, later ones up to the cap. */
 const firstPollMs = 250
 const pollCapMs = 5000
@@ -19,11 +22,18 @@ const pollCapMs = 5000
  * ended otherwise, ClientException `timeout` when OSS takes too long, and the server's problems, `parts-missing` and `part-mismatch`
  * among them.
  */
-export async function finishUpload(deps: FinishDeps, id: string, crc64: bigint, signal: AbortSignal): Promise<Upload> {
+export async function finishUpload(
+  deps: FinishDeps,
+  id: string,
+  crc64: bigint,
+  signal: AbortSignal,
+): Promise<Finished> {
   const startedAtMs = deps.clock.nowMs()
   for (let polls = 0; ; polls += 1) {
-    const upload = await complete(deps, id, crc64, signal)
-    if (upload?.state === 'completed') return upload
+    const reply = await complete(deps, id, crc64, signal)
+    const upload = reply?.upload
+    // A server of before knows no callbacks.
+    if (upload?.state === 'completed') return { upload, callbackResult: reply?.callbackResult ?? null }
     if (upload?.state === 'aborting' || upload?.state === 'aborted') throwIfOver(upload)
     if (deps.clock.nowMs() - startedAtMs > deps.completeTimeoutMs) {
       throw new ClientException(
@@ -35,9 +45,14 @@ export async function finishUpload(deps: FinishDeps, id: string, crc64: bigint, 
   }
 }
 
-async function complete(deps: FinishDeps, id: string, crc64: bigint, signal: AbortSignal): Promise<Upload | undefined> {
+async function complete(
+  deps: FinishDeps,
+  id: string,
+  crc64: bigint,
+  signal: AbortSignal,
+): Promise<Finished | undefined> {
   try {
-    return (await deps.api.completeUpload(id, { crc64: crc64.toString() }, { signal })).upload
+    return await deps.api.completeUpload(id, { crc64: crc64.toString() }, { signal })
   } catch (error) {
     const fate = await fateOf(deps.api, id, error, signal)
     if (fate instanceof UploadEnded) throw fate

@@ -89,6 +89,7 @@ function create(deps: OpenSessionDeps, plan: PartPlan, first: PreparedPart[], re
       ...(resume ? { resume: true } : {}),
       ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
       ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+      ...(options.callback === undefined ? {} : { callback: options.callback }),
       parts: first.map(({ partNumber, digest }) => ({ partNumber, md5: digest.md5 })),
     },
     // Without `resume` only the key makes a repeated create find what the lost answer was about.

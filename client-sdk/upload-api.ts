@@ -45,7 +45,7 @@ export interface UploadApi {
     options?: CallOptions,
   ): Promise<{ upload: Upload }>
   /** Joins the parts. The upload comes back `completed`, or `completing`: then ask again. */
-  completeUpload(id: string, body?: CompleteUploadBody, options?: CallOptions): Promise<{ upload: Upload }>
+  completeUpload(id: string, body?: CompleteUploadBody, options?: CallOptions): Promise<Reply<'completeUpload'>>
   /** Gives up: the parts are discarded. May be called again. Problem `upload-state-conflict` for an upload that is completed, or about to be. */
   abortUpload(id: string, options?: CallOptions): Promise<{ upload: Upload }>
   /** The server's clock. */

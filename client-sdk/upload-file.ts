@@ -1,11 +1,13 @@
 import type { ByteSource } from './byte-source.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { Clock, ServerClock } from './clock.ts'
+import type { CallbackResult } from './contract/callback.ts'
 import type { Upload } from './contract/upload.ts'
 import { ClientException } from './errors.ts'
 import type { ExplainFailure } from './explain-failure.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { Finished } from './finish-upload.ts'
 import type { Hashing } from './hashing.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { PartTransport } from './part-transport.ts'
@@ -71,6 +73,8 @@ export interface UploadResult {
   sizeBytes: number
   /** Bytes put on the wire by this run; what was stored before is not among them. */
   sentBytes: number
+  /** What came of the callback; null without one, and when nobody heard: OSS tells it once. */
+  callbackResult: CallbackResult | null
 }
 
 /**
@@ -112,7 +116,7 @@ export async function uploadFile(
       run.record = record
       // An upload with other parts than the source's must not be found again.
       const resume = options.resume && restartedFor !== 'source-changed' && restartedFor !== 'other-content'
-      const { upload, crc64 } = await uploadOnce({
+      const finished = await uploadOnce({
         ...deps,
         options: { ...options, resume },
         run,
@@ -123,8 +127,8 @@ export async function uploadFile(
         seenId: lock?.seenId,
         claim: claims.claim,
       })
-      const result = resultOf(upload, crc64, run.meter.read().sentBytes)
-      claims.completed(upload.id)
+      const result = resultOf(finished, run.meter.read().sentBytes)
+      claims.completed(finished.upload.id)
       await record.delete()
       return result
     } catch (error) {
@@ -170,7 +174,7 @@ function ended(error: UploadEnded): ClientException {
   })
 }
 
-function resultOf(upload: Upload, crc64: bigint, sentBytes: number): UploadResult {
+function resultOf({ upload, crc64, callbackResult }: Finished & { crc64: bigint }, sentBytes: number): UploadResult {
   if (upload.crc64 !== null && upload.crc64 !== crc64.toString()) {
     throw new ClientException('corrupted', 'The object in OSS is not what was read from the file')
   }
@@ -181,5 +185,6 @@ function resultOf(upload: Upload, crc64: bigint, sentBytes: number): UploadResul
     crc64: crc64.toString(),
     sizeBytes: upload.sizeBytes,
     sentBytes,
+    callbackResult,
   }
 }

@@ -2,9 +2,9 @@ import { linkSignals, withGrace } from './abort-link.ts'
 import { createBufferPool } from './buffer-pool.ts'
 import type { ByteSource } from './byte-source.ts'
 import { confirmFinished } from './confirm-finished.ts'
-import type { Upload } from './contract/upload.ts'
 import { ClientException } from './errors.ts'
 import { finishSession } from './finish-session.ts'
+import type { Finished } from './finish-upload.ts'
 import { buffersFor, prepareFirstParts } from './first-parts.ts'
 import { openSession, planOf } from './open-session.ts'
 import { createPartLedger, type PartLedger } from './part-ledger.ts'
@@ -33,7 +33,7 @@ export interface OnceDeps extends UploadFileDeps {
  * One upload of one source from create or resume to the finished object. Throws UploadEnded when the upload it worked on ended without
  * one and another may be begun.
  */
-export async function uploadOnce(deps: OnceDeps): Promise<{ upload: Upload; crc64: bigint }> {
+export async function uploadOnce(deps: OnceDeps): Promise<Finished & { crc64: bigint }> {
   const { options, run, source } = deps
   const link = linkSignals(run.signal)
   const grace = withGrace(run.signal, createGraceMs)

@@ -1,3 +1,4 @@
+import type { UploadCallback } from './contract/callback.ts'
 import { DEFAULT_PART_BYTES, MAX_OBJECT_BYTES, MAX_PART_BYTES, MIN_PART_BYTES } from './contract/part-plan.ts'
 import { ClientException } from './errors.ts'
 import type { PartLimiter } from './part-limiter.ts'
@@ -52,6 +53,9 @@ export interface UploadOptions {
   contentType?: string | undefined
   /** Kept with the object. Names `[a-z0-9-]{1,64}`, printable ASCII values, 7 KB together. */
   metadata?: Record<string, string> | undefined
+  /** A request that OSS sends to your application when it has made the object. The server's operator decides where to. An upload that is
+   *  resumed keeps the one it was begun with. */
+  callback?: UploadCallback | undefined
   /** Recognises the file on any device; by default from its size and samples of its content. */
   fingerprint?: string | undefined
   /**

@@ -19,6 +19,14 @@ export interface UploadTask {
   readonly parts: PartsProgress | undefined
   /** The upload's id, once there is one. */
   readonly id: string | undefined
+  /** Whether it has ended, however: with its result, by an error, or cancelled. */
+  readonly isCompleted: boolean
+  /** Whether it was cancelled before it had ended; what was in flight may still be stopping. */
+  readonly isCanceled: boolean
+  /** Resolves when it has ended, however: ask {@link getResult} for the outcome. */
+  waitUntilFinished(): Promise<void>
+  /** The same as {@link done}. */
+  getResult(): Promise<UploadResult>
   /** Drops the requests in flight; whole parts already sent stay. Does nothing when the task has ended. */
   pause(): void
   /** Goes on with the parts that are missing. Does nothing unless paused. */
@@ -152,6 +160,18 @@ export function startUploadTask(deps: UploadTaskDeps, options: ResolvedOptions):
     get id() {
       return run.upload?.id
     },
+    get isCompleted() {
+      return isOver()
+    },
+    get isCanceled() {
+      return phase === 'cancelled' || (canceller.signal.aborted && !isOver())
+    },
+    waitUntilFinished: () =>
+      done.then(
+        () => {},
+        () => {},
+      ),
+    getResult: () => done,
     pause() {
       if (isOver() || gate.isPaused) return
       gate.pause()

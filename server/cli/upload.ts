@@ -95,7 +95,8 @@ async function upload(file: string, options: UploadCommandOptions): Promise<void
     const release = pauseOnSignal(() => task.cancel())
     const result = await task.done.finally(release)
     display.end()
-    if (options.json) console.log(JSON.stringify(result))
+    const { callbackResult: _, ...line } = result
+    if (options.json) console.log(JSON.stringify(line))
     else display.result(result)
   } catch (error) {
     display.end()

@@ -60,7 +60,15 @@ describe('the display on a terminal', () => {
       expect(screenOf(written).at(-1)).toContain('100 %')
       display.state('completing')
       display.end()
-      display.result({ id: 'upl_2', key: 'k', etag: 'E', crc64: '1', sizeBytes: 100, sentBytes: 100 })
+      display.result({
+        id: 'upl_2',
+        key: 'k',
+        etag: 'E',
+        crc64: '1',
+        sizeBytes: 100,
+        sentBytes: 100,
+        callbackResult: null,
+      })
       display.end()
       expect(screenOf(written).map((line) => line.trimEnd())).toEqual([
         'a.bin: going on with upload upl_1, 10 B are stored already',

@@ -147,7 +147,15 @@ export function createQueueWorld({ roundTripMs = 50, bytesPerMs = 5000 } = {}): 
         note(file.name, 'complete')
         await pass(roundTripMs, canceller.signal)
         setPhase('completed')
-        return { id: 'upl', key: file.name, etag: '', crc64: '0', sizeBytes: file.size, sentBytes }
+        return {
+          id: 'upl',
+          key: file.name,
+          etag: '',
+          crc64: '0',
+          sizeBytes: file.size,
+          sentBytes,
+          callbackResult: null,
+        }
       } catch (error) {
         setPhase(canceller.signal.aborted ? 'cancelled' : 'failed')
         throw error
@@ -165,6 +173,18 @@ export function createQueueWorld({ roundTripMs = 50, bytesPerMs = 5000 } = {}): 
       },
       parts: undefined,
       id: undefined,
+      get isCompleted() {
+        return isOver()
+      },
+      get isCanceled() {
+        return canceller.signal.aborted
+      },
+      waitUntilFinished: () =>
+        task.done.then(
+          () => {},
+          () => {},
+        ),
+      getResult: () => task.done,
       pause() {
         if (isOver() || pauser.signal.aborted) return
         opened = new Promise((resolve) => {

@@ -3,6 +3,7 @@
 import * as main from '@partway/client'
 import {
   type ByteSource,
+  type CallbackResult,
   ClientException,
   createBrowserRecordStore,
   createMemoryRecordStore,
@@ -71,7 +72,18 @@ client.upload(file, { metadata: { take: 2 } })
 holds<Same<typeof task, UploadTask>>()
 const result: UploadResult = await task.done
 holds<
-  Same<UploadResult, { id: string; key: string; etag: string; crc64: string; sizeBytes: number; sentBytes: number }>
+  Same<
+    UploadResult,
+    {
+      id: string
+      key: string
+      etag: string
+      crc64: string
+      sizeBytes: number
+      sentBytes: number
+      callbackResult: CallbackResult | null
+    }
+  >
 >()
 // @ts-expect-error: what has happened cannot be changed
 task.state = 'completed'
