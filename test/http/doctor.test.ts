@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { explainOssError } from '../../server/cli/doctor/explain-oss-error.ts'
 import type { Check } from '../../server/cli/doctor/finding.ts'
+import { checkRole } from '../../server/cli/doctor/role-check.ts'
 import { judgeVersioning } from '../../server/cli/doctor/versioning-check.ts'
 import { checkEverything, type DoctorOptions } from '../../server/cli/doctor-checks.ts'
 import type { Config } from '../../server/config.ts'
@@ -12,6 +13,7 @@ import { staticCredentials } from '../../server/oss/credential-source.ts'
 import { serverPolicy, uploaderRolePolicy } from '../../server/ram-policies.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts'
 import { ROOT_KEY, TEST_BUCKET } from '../support/local-cloud.ts'
+import { runPartway } from '../support/partway-process.ts'
 
 let app: TestApp
 afterEach(() => app.close())
@@ -184,6 +186,19 @@ describe('the doctor', () => {
     expect(statuses(checks).filter((line) => line.endsWith('failed'))).toEqual(['vended credentials failed'])
   })
 
+  it('sees vended credentials that reach further than their object', async () => {
+    app = await startTestApp()
+    const expiresAt = new Date(Date.now() + 900_000)
+    const sts = {
+      assumeRole: async () => ({ ...ROOT_KEY, securityToken: '', expiresAt, requestId: 'x' }),
+      close: async () => {},
+    }
+    expect(await checkRole(app.deps.config, sts)).toMatchObject({
+      status: 'failed',
+      detail: expect.stringMatching(/a neighbour, a shorter key, reading the object, the uploads of the bucket/),
+    })
+  })
+
   it('needs no role where none is set', async () => {
     const config = (given: Config): Config => ({ ...given, sts: { ...given.sts, roleArn: null } })
     expect((await examine({ config }))['vended credentials']?.status).toBe('skipped')
@@ -211,6 +226,35 @@ describe('the doctor', () => {
       status: 'skipped',
       detail: expect.stringContaining('SIGN_CONTENT_LENGTH'),
     })
+  })
+})
+
+describe('partway doctor', () => {
+  const environment = {
+    OSS_BUCKET: 'b-b',
+    OSS_ENDPOINT: 'http://127.0.0.1:1',
+    DATABASE_URL: 'postgres://somebody:database-canary@127.0.0.1:1/x',
+    JWT_SECRET: 'jwt-canary-of-at-least-32-bytes-xxxxxxx',
+    ALIBABA_CLOUD_ACCESS_KEY_ID: 'LTAI-x',
+    ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'key-canary',
+  }
+
+  it('ends with 1 when something is wrong, in words or as one JSON object, and tells no secret', async () => {
+    app = await startTestApp()
+    const [words, json] = [runPartway(['doctor'], environment), runPartway(['doctor', '--json'], environment)]
+    expect(await Promise.all([words.ended, json.ended])).toEqual([1, 1])
+    expect(words.stdout()).toMatch(/^FAIL {2}storage: /m)
+    const { ok, checks } = JSON.parse(json.stdout())
+    expect(ok).toBe(false)
+    expect(checks).toContainEqual(expect.objectContaining({ name: 'storage', status: 'failed' }))
+    expect([words, json].map((one) => one.stdout() + one.stderr()).join('')).not.toContain('canary')
+  })
+
+  it('ends with 2 when a variable is wrong, and looks at nothing', async () => {
+    app = await startTestApp()
+    const run = runPartway(['doctor', '--json'], { ...environment, OSS_REGION: 'oss-cn-hangzhou' })
+    expect(await run.ended).toBe(2)
+    expect(JSON.parse(run.stdout()).checks).toMatchObject([{ name: 'configuration', status: 'failed' }])
   })
 })
 

@@ -8,7 +8,7 @@ import { send } from '../local-cloud/send.ts'
 import { type Api, createApi, createFor, MiB, sendParts, sha256Of, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { answerJson, type CallbackApp, startCallbackApp } from '../support/callback-app.ts'
-import { readObject } from '../support/objects.ts'
+import { putForeignObject, readObject } from '../support/objects.ts'
 
 let application: CallbackApp
 let app: TestApp
@@ -224,6 +224,16 @@ describe('POST /v1/oss-callback', () => {
     })
     expect(await stateOf(victim)).toBe('uploading')
     expect(await recoverUploads(app.deps)).toBe(0)
+  })
+
+  it('believes no object that is another’s: a signed callback for a key somebody else wrote to changes nothing', async () => {
+    forward()
+    const bytes = someBytes(MiB)
+    const victim = await createFor(api, bytes)
+    await putForeignObject(app.cloud, victim.key, bytes)
+    const { upload } = await uploaded({ ...self(), body: `object=${encodeURIComponent(victim.key)}` })
+    expect((await complete(upload)).body.callbackResult.status).toBe(200)
+    expect(await stateOf(victim)).toBe('uploading')
   })
 
   it('knows no upload behind another key', async () => {
