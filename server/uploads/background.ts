@@ -16,11 +16,12 @@ export interface BackgroundWork {
 }
 
 /** Recovers uploads at once and every 30 s, and expires stale ones every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such
- *  as a database that is down, is logged and tried again the next time. */
+ *  as a database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
 export function startBackgroundWork(deps: Deps): BackgroundWork {
   const stopping = new AbortController()
+  // Nobody waits for it: an OSS that does not answer must not hold up a shutdown.
+  void warnOfLifecycle(deps)
   const loops = [
-    warnOfLifecycle(deps),
     repeat(deps, 'recovery', recoverEverySeconds, stopping.signal, (signal) => recoverUploads(deps, signal)),
     repeat(deps, 'sweep', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) => sweep(deps, signal)),
   ]

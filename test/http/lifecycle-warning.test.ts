@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createBucketSettings } from '../../server/oss/bucket-settings.ts'
 import { staticCredentials } from '../../server/oss/credential-source.ts'
 import { startBackgroundWork } from '../../server/uploads/background.ts'
+import { warnOfLifecycle } from '../../server/uploads/warn-of-lifecycle.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { ROOT_KEY } from '../support/local-cloud.ts'
 
@@ -24,10 +25,13 @@ async function setLifecycle(xml: string): Promise<void> {
   await settings.writeLifecycle(xml).finally(() => settings.close())
 }
 
-/** What the server logs about the lifecycle when it starts its work. */
-async function linesAtStart(deps = app.deps): Promise<{ level: number; msg: string }[]> {
-  await startBackgroundWork(deps).stop()
-  return app.logLines.map((line) => JSON.parse(line)).filter(({ msg }) => /lifecycle/.test(msg))
+const lifecycleLines = (): { level: number; msg: string }[] =>
+  app.logLines.map((line) => JSON.parse(line)).filter(({ msg }) => /lifecycle/.test(msg))
+
+/** What the server logs about the lifecycle when it looks. */
+async function linesAtStart(deps = app.deps) {
+  await warnOfLifecycle(deps)
+  return lifecycleLines()
 }
 
 describe('at start, the server', () => {
@@ -45,6 +49,19 @@ describe('at start, the server', () => {
   it('warns of days that are fewer than uploads live', async () => {
     await setLifecycle(rule('', 6))
     expect(await linesAtStart()).toMatchObject([{ level: 40, msg: expect.stringContaining('after 6 days') }])
+  })
+
+  it('warns as soon as its work has begun, and stops without waiting for an OSS that does not answer', async () => {
+    await setLifecycle(rule('', 5))
+    const work = startBackgroundWork(app.deps)
+    await expect.poll(lifecycleLines).toMatchObject([{ msg: expect.stringContaining('after 5 days') }])
+    await work.stop()
+    app.cloud.faults.add({ match: { verb: 'GetBucketLifecycle' }, effect: { kind: 'delay', delayMs: 60_000 } })
+    const before = app.cloud.requests.count('GetBucketLifecycle')
+    const silent = startBackgroundWork(app.deps)
+    await expect.poll(() => app.cloud.requests.count('GetBucketLifecycle')).toBe(before + 1)
+    await silent.stop()
+    app.cloud.faults.clear()
   })
 
   it('goes on without the right to look, and with no answer', async () => {
