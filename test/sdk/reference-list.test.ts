@@ -40,8 +40,10 @@ const partCount = 7
 const small: UploadOptions = { partSizeBytes: MiB, parallel: 2 }
 const sent = () => bench.partsSent()
 const stored = () => bench.app.cloud.requests.countAnswered('UploadPart', 200)
+/** However a part can end: dropped, stored, refused, or too late for an upload that was given up meanwhile. */
+const answers = Array.from({ length: 600 }, (_, status) => status)
 const inFlight = () =>
-  sent() - [0, 200].reduce((sum, status) => sum + bench.app.cloud.requests.countAnswered('UploadPart', status), 0)
+  sent() - answers.reduce((sum, status) => sum + bench.app.cloud.requests.countAnswered('UploadPart', status), 0)
 const exists = (path: string) =>
   access(path).then(
     () => true,
@@ -59,7 +61,7 @@ async function interrupted(
   await until(() => stored() >= 3, 'three parts were stored')
   await stop(task)
   bench.app.cloud.faults.remove(rule)
-  await until(() => inFlight() === 0, 'nothing was in flight')
+  await until(() => inFlight() <= 0, 'nothing was in flight')
   bench.app.cloud.requests.reset()
   return task.id ?? ''
 }
@@ -215,6 +217,8 @@ describe('the asynchronous task', () => {
     expect([task.isCompleted, task.isCanceled]).toEqual([true, true])
     await expect(task.getResult()).rejects.toMatchObject({ code: 'cancelled' })
     await expect(task.getResult()).rejects.toBeInstanceOf(ClientException)
+    // Counted from zero in the next test.
+    await until(() => inFlight() <= 0, 'nothing was in flight')
   })
 
   it('is not canceled by a cancel() that comes when everything is over', async () => {
@@ -265,7 +269,7 @@ describe('cancelling', () => {
       // No byte more, and the cloud has seen every connection end.
       expect(task.progress.sentBytes).toBe(atCancel)
       await cancelling
-      await until(() => inFlight() === 0, 'no part was in flight')
+      await until(() => inFlight() <= 0, 'no part was in flight')
       expect(task.state).toBe('cancelled')
       if (!deleteUploadOnCancelling && task.id) await bench.client.abortUpload(task.id)
     },
