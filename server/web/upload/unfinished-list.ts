@@ -30,14 +30,17 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
 
   async function load(after: string | null) {
     const page = await client.listUploads({ state: 'uploading', ...(after === null ? {} : { cursor: after }) })
-    if (after === null) for (const id of [...rows.keys()]) drop(id)
-    const isWhole = after === null && page.nextCursor === null
-    if (isWhole) await keptFiles.retain(new Set(page.uploads.map(({ id }) => id)))
+    if (after === null && page.nextCursor === null) await forgetAllBut(new Set(page.uploads.map(({ id }) => id)))
     for (const upload of page.uploads) await show(upload)
     cursor = page.nextCursor
     more.hidden = cursor === null
     hideIfEmpty()
     void askOss(page.uploads)
+  }
+
+  async function forgetAllBut(listed: ReadonlySet<string>) {
+    for (const id of [...rows.keys()]) if (!listed.has(id)) drop(id)
+    await keptFiles.retain((id) => listed.has(id) || isHere(id))
   }
 
   /** A page that was closed may not have said all: what OSS really holds is asked, one upload after the other. */
@@ -53,7 +56,9 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   async function show(upload: Upload) {
     const isOneClick = (await keptFiles.find(upload.id)) !== undefined
     if (isHere(upload.id)) return
-    rows.get(upload.id)?.root.remove()
+    // A row that is there stays, with what somebody may be answering in it.
+    const known = rows.get(upload.id)
+    if (known) return known.show(upload)
     const row = createUnfinishedRow(template, upload, isOneClick, { onAgain, onDiscard })
     rows.set(upload.id, row)
     list.append(row.root)
