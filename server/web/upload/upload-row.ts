@@ -56,6 +56,7 @@ export function createUploadRow(
   const note = createNote(find('.note'))
   let parts: PartsProgress | undefined
   let hint: string | undefined
+  let isOfWait = false
   let hintTimer: ReturnType<typeof setTimeout> | undefined
   let isCancelling = false
 
@@ -90,6 +91,8 @@ export function createUploadRow(
   function update() {
     const { progress } = item
     parts = item.task?.parts ?? parts
+    // What was waited for has come.
+    if (root.dataset.state !== item.state && isOfWait) hint = undefined
     root.dataset.state = item.state
     showButtons()
     showFigures()
@@ -145,7 +148,9 @@ export function createUploadRow(
     notice(notice) {
       const text = hintOf(notice)
       if (text === undefined) return
+      root.dataset.state = item.state
       hint = text
+      isOfWait = notice.type === 'retry'
       clearTimeout(hintTimer)
       hintTimer = setTimeout(
         () => {
