@@ -158,6 +158,7 @@ describeInBrowser('a browser without a network', () => {
     const page = await sdkPage.open(context)
     // No timer runs by itself: it is the event that counts.
     await page.clock.install()
+    await page.clock.pauseAt(Date.now() + 60_000)
     const begin = () =>
       page.evaluate(() => {
         window.wakes = 0
