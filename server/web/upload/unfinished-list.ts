@@ -20,6 +20,9 @@ export interface UnfinishedOptions {
   onFile: (file: ChosenFile) => void
 }
 
+/** What OSS holds of an upload that nobody here sends changes rarely. */
+const askAgainMs = 60_000
+
 export function createUnfinishedList(section: HTMLElement, options: UnfinishedOptions): UnfinishedList {
   const { client, keptFiles, isHere, onFile } = options
   const list = element(section, 'ul', HTMLUListElement)
@@ -27,6 +30,9 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   const template = element(document, '#unfinished-row', HTMLTemplateElement)
   const rows = new Map<string, UnfinishedRow>()
   let cursor: string | null = null
+  let refreshing: Promise<void> | undefined
+  /** When OSS was asked about an upload: it costs the server a request each. */
+  const askedAtMs = new Map<string, number>()
 
   async function load(after: string | null) {
     const page = await client.listUploads({ state: 'uploading', ...(after === null ? {} : { cursor: after }) })
@@ -46,7 +52,8 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   /** A page that was closed may not have said all: what OSS really holds is asked, one upload after the other. */
   async function askOss(uploads: readonly Upload[]) {
     for (const { id } of uploads) {
-      if (!rows.has(id)) continue
+      if (!rows.has(id) || performance.now() - (askedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < askAgainMs) continue
+      askedAtMs.set(id, performance.now())
       const answer = await client.getUpload(id, { reconcile: true }).catch(() => undefined)
       if (answer?.upload.state === 'uploading') rows.get(id)?.show(answer.upload)
       else if (answer) drop(id)
@@ -94,6 +101,7 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   function drop(uploadId: string) {
     rows.get(uploadId)?.root.remove()
     rows.delete(uploadId)
+    askedAtMs.delete(uploadId)
     hideIfEmpty()
   }
 
@@ -103,5 +111,15 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
 
   more.addEventListener('click', () => void load(cursor).catch(() => {}))
 
-  return { refresh: () => load(null).catch(() => {}), drop }
+  return {
+    refresh() {
+      refreshing ??= load(null)
+        .catch(() => {})
+        .finally(() => {
+          refreshing = undefined
+        })
+      return refreshing
+    },
+    drop,
+  }
 }
