@@ -62,11 +62,10 @@ export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): P
   const first = await deps.prepareFirst(plan)
   let { resume } = options
   let created = await create(deps, plan, first, resume)
-  if (!(await deps.claim(created.upload.id, !created.isNew))) {
-    // An equal file is being sent into that one: two files deserve two objects.
+  while (!(await deps.claim(created.upload.id, !created.isNew))) {
+    // An equal file is being sent into that one, or found this one and was quicker to claim it: two files deserve two objects.
     resume = false
     created = await create(deps, plan, first, resume)
-    await deps.claim(created.upload.id)
   }
   const { upload, grants, isNew } = created
   // Without `resume` the key led here, which nobody else has.

@@ -2,7 +2,7 @@ import type { UploadNews } from '../upload-locks.ts'
 
 /** News of uploads between the tabs of this origin, and between the tasks of this one. */
 export interface NewsChannels {
-  /** Whether this tab sends the file: its channel is kept open meanwhile. */
+  /** Whether this tab sends the file: a channel that was opened to tell of it stays open meanwhile. */
   held(name: string, isHeld: boolean): void
   tell(name: string, news: UploadNews): void
   listen(name: string, onNews: (news: UploadNews) => void): () => void
@@ -11,18 +11,18 @@ export interface NewsChannels {
 interface Channel {
   /** Undefined where the browser has none: then tabs know nothing of each other. */
   wire: BroadcastChannel | undefined
-  isHeld: boolean
   hearers: Set<(news: UploadNews) => void>
 }
 
 /** A channel is open while this tab sends the file or listens. */
 export function createNewsChannels(): NewsChannels {
   const channels = new Map<string, Channel>()
+  const heldNames = new Set<string>()
 
   function open(name: string): Channel {
     const known = channels.get(name)
     if (known) return known
-    const channel: Channel = { wire: openWire(name), isHeld: false, hearers: new Set() }
+    const channel: Channel = { wire: openWire(name), hearers: new Set() }
     if (channel.wire) {
       channel.wire.onmessage = ({ data }) => {
         const news = asNews(data)
@@ -35,15 +35,15 @@ export function createNewsChannels(): NewsChannels {
 
   function closeIfUnused(name: string) {
     const channel = channels.get(name)
-    if (!channel || channel.isHeld || channel.hearers.size > 0) return
+    if (!channel || heldNames.has(name) || channel.hearers.size > 0) return
     channel.wire?.close()
     channels.delete(name)
   }
 
   return {
     held(name, isHeld) {
-      const channel = isHeld ? open(name) : channels.get(name)
-      if (channel) channel.isHeld = isHeld
+      if (isHeld) heldNames.add(name)
+      else heldNames.delete(name)
       closeIfUnused(name)
     },
     tell(name, news) {

@@ -1,22 +1,43 @@
 import type { PartBody } from '../byte-source.ts'
 import { type PartReply, type PartRequestToSend, type PartTransport, TransportException } from '../part-transport.ts'
+import { type ConnectionSlots, createConnectionSlots } from './connection-slots.ts'
+import { createWebLocks } from './web-locks.ts'
 
 const maxTextLength = 65_536
+const waitReportMs = 500
 
 /**
  * Parts over XMLHttpRequest: fetch does not tell how far an upload is. Cookies are never sent along. The origins that have let this page
  * send something, by their CORS rules and the page's policy, are added to `reached`.
  */
-export function createXhrTransport(reached: Set<string> = new Set()): PartTransport {
+export function createXhrTransport(
+  reached: Set<string> = new Set(),
+  slots: ConnectionSlots = createConnectionSlots(createWebLocks()),
+): PartTransport {
   return {
-    send: (part) =>
-      send({
-        ...part,
-        onProgress(sentBytes) {
-          if (sentBytes > 0) reached.add(new URL(part.url).origin)
-          part.onProgress(sentBytes)
-        },
-      }),
+    async send(part) {
+      const { origin } = new URL(part.url)
+      const release = await takeSlot(slots, origin, part)
+      const onProgress = (sentBytes: number) => {
+        if (sentBytes > 0) reached.add(origin)
+        part.onProgress(sentBytes)
+      }
+      try {
+        return await send({ ...part, onProgress })
+      } finally {
+        release()
+      }
+    },
+  }
+}
+
+/** While others have their turn, nothing has stalled: that is said by reports without bytes. */
+async function takeSlot(slots: ConnectionSlots, origin: string, part: PartRequestToSend): Promise<() => void> {
+  const timer = setInterval(() => part.onProgress(0), waitReportMs)
+  try {
+    return await slots.take(origin, part.signal)
+  } finally {
+    clearInterval(timer)
   }
 }
 

@@ -26,7 +26,7 @@ export interface QueueItem<Source> {
   /** How far it is, at this moment. */
   readonly progress: UploadProgress
   /** The upload at work; undefined before its first turn and once it has ended. */
-  readonly task: UploadTask | undefined
+  readonly task: Pick<UploadTask, 'id' | 'parts' | 'progress'> | undefined
   /** Of a completed file. */
   readonly result: UploadResult | undefined
   /** Of a failed or cancelled file. */

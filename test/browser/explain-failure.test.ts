@@ -32,10 +32,17 @@ describeInBrowser('what a browser hides is explained in words', () => {
   ) {
     const { sdkPage, bench, server, oss, close } = await startFrontBench(options)
     const page = await sdkPage.open(browser)
+    const asked: string[] = []
+    oss.answer = ({ method, url }) => {
+      if (method === 'HEAD' || url?.includes('partway-asks')) asked.push(`${method} ${url}`)
+      return undefined
+    }
     try {
       await page.setInputFiles('#files', await bench.file(3 * MiB))
       const failure = await page.evaluate(upload, { baseUrl: server.url, token: bench.app.token() })
       expect(failure.message).not.toMatch(/x-oss|signature|Bearer|uploadId/i)
+      // What may have been logged on the way is of no use to anybody.
+      expect(asked.filter((request) => /x-oss|signature|token/i.test(request))).toEqual([])
       check(failure, { server: server.url, oss: oss.url, origin: sdkPage.origin }, bench)
     } finally {
       await page.close()
@@ -48,7 +55,7 @@ describeInBrowser('what a browser hides is explained in words', () => {
       expect(code).toBe('cors-blocked')
       expect(message).toContain(`AllowedOrigin ${origin}, AllowedMethod PUT and AllowedHeader *`)
       expect(message).toContain(oss)
-      expect(afterMs).toBeLessThan(20_000)
+      expect(afterMs).toBeLessThan(30_000)
       // What the page was not allowed to send never came.
       expect(bench.app.cloud.requests.count('UploadPart')).toBe(0)
       expect(bench.app.cloud.requests.count('PutObject')).toBe(0)
@@ -84,7 +91,7 @@ describeInBrowser('what a browser hides is explained in words', () => {
       expect(message).toBe(
         `The server at ${server} does not answer pages of ${origin}: add that origin to its CORS_ORIGINS`,
       )
-      expect(afterMs).toBeLessThan(20_000)
+      expect(afterMs).toBeLessThan(30_000)
     })
   })
 

@@ -188,16 +188,18 @@ describeInBrowser('hashing in a browser', () => {
         const canceller = new AbortController()
         setTimeout(() => canceller.abort('enough'), 200)
         const whole = window.partway.rangeBody(source, 0, source.sizeBytes)
-        return window.hashing.digest(whole, canceller.signal).catch((error) => error)
+        // As many as are hashed at once: who comes next has to wait for one of them.
+        const all = [1, 2, 3, 4].map(() => window.hashing.digest(whole, canceller.signal).catch((error) => error))
+        return Promise.all(all)
       })
-      expect(thrown).toBe('enough')
+      expect(thrown).toEqual(Array(4).fill('enough'))
       const startedAtMs = Date.now()
       await page.evaluate(async () => {
         const source = await window.partway.openBlobSource(window.file)
         await window.hashing.digest(window.partway.rangeBody(source, 0, 1000))
       })
-      // What was stopped would take ten seconds still, and share the processor.
-      expect(Date.now() - startedAtMs).toBeLessThan(3000)
+      // What was stopped would take most of a minute still.
+      expect(Date.now() - startedAtMs).toBeLessThan(10_000)
     })
   })
 

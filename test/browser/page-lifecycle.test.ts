@@ -125,7 +125,23 @@ describeInBrowser('the life of a page', () => {
       })
     })
     await openAndListen()
-    expect(await page.evaluate(() => window.timers.size)).toBe(1)
+    await page.evaluate(() => {
+      const lifecycle = window.partway.createPageLifecycle()
+      const forgets = [1, 2, 3].map(() => lifecycle.onWake(() => window.wakes++))
+      const { forgetAll } = window
+      window.forgetAll = () => {
+        for (const forget of forgets) forget()
+        forgetAll()
+      }
+      return window.partway.openBlobSource(new Blob())
+    })
+    // One for each who watches, however many want to know of it.
+    expect(await page.evaluate(() => window.timers.size)).toBe(2)
+    await page.evaluate(() => document.dispatchEvent(new Event('resume')))
+    expect(await wakes()).toBe(4)
+    await page.evaluate(() => {
+      window.wakes = 0
+    })
     await page.evaluate(() => window.forgetAll())
     expect(await page.evaluate(() => window.timers.size)).toBe(0)
     await show(false)
@@ -142,6 +158,7 @@ describeInBrowser('a browser without a network', () => {
     const page = await sdkPage.open(context)
     // No timer runs by itself: it is the event that counts.
     await page.clock.install()
+    await page.clock.pauseAt(Date.now() + 60_000)
     const begin = () =>
       page.evaluate(() => {
         window.wakes = 0

@@ -10,6 +10,7 @@ import {
   expectClean,
   expectUploaded,
   type Files,
+  holdParts,
   makeFiles,
   openUploadPage,
   type PageUnderTest,
@@ -53,7 +54,7 @@ describeInBrowser('the upload page, when something fails,', () => {
       await other.close()
     }
   }
-  const slowParts = (delayMs = 1500) =>
+  const slowParts = (delayMs = 5000) =>
     app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs } })
   const tryAgain = ({ page }: PageUnderTest, name: string) => page.getByRole('button', { name: `Try again: ${name}` })
 
@@ -181,7 +182,7 @@ describeInBrowser('the upload page, when something fails,', () => {
 
   test('says that it is offline, and goes on when it is not', async () => {
     const one = await openPage()
-    slowParts(800)
+    slowParts(3000)
     const { path, bytes } = await files.make('offline.bin', 40 * MB)
     await one.page.setInputFiles('#files', path)
     await one.untilState('offline.bin', 'sending')
@@ -195,15 +196,12 @@ describeInBrowser('the upload page, when something fails,', () => {
 
   test('offers to start over when the file has changed since', async () => {
     const one = await openPage()
-    slowParts()
+    const held = holdParts(app, 6)
     const { path, bytes } = await files.make('changed.bin', 60 * MB)
-    const before = app.cloud.requests.countAnswered('UploadPart', 200)
     const changedAt = new Date('2026-01-02T03:04:05Z')
     await utimes(path, changedAt, changedAt)
     await one.page.setInputFiles('#files', path)
-    await expect
-      .poll(() => app.cloud.requests.countAnswered('UploadPart', 200), soon)
-      .toBeGreaterThanOrEqual(before + 6)
+    await held.stored()
     await one.page.reload()
     app.cloud.faults.clear()
     // One byte of a stored part, where the fingerprint does not look.
@@ -224,7 +222,7 @@ describeInBrowser('the upload page, when something fails,', () => {
 
   test('asks for the file again when it was changed meanwhile, for the browser reads no more of it', async () => {
     const one = await openPage()
-    slowParts()
+    holdParts(app, 1)
     const { path } = await files.make('unreadable.bin', 60 * MB)
     await one.page.setInputFiles('#files', path)
     await one.untilState('unreadable.bin', 'sending')

@@ -27,6 +27,21 @@ export async function startPageApp(options: TestAppOptions = {}): Promise<TestAp
   return startTestApp({ ...options, cloud: { corsRules: [pageRule], ...options.cloud } })
 }
 
+/**
+ * Lets so many parts pass and holds all others for longer than any test takes, so that an upload stays where it is; `stored()` waits
+ * for those. Parts that are held stay so when the faults are cleared; pausing or leaving the page drops them.
+ */
+export function holdParts(app: TestApp, passing = 0): { stored(): Promise<void> } {
+  const before = app.cloud.requests.countAnswered('UploadPart', 200)
+  app.cloud.faults.add({ match: { verb: 'UploadPart' }, after: passing, effect: { kind: 'delay', delayMs: 120_000 } })
+  return {
+    stored: () =>
+      expect
+        .poll(() => app.cloud.requests.countAnswered('UploadPart', 200) - before, { timeout: 30_000 })
+        .toBeGreaterThanOrEqual(passing),
+  }
+}
+
 /** Real files of random bytes below one folder. */
 export interface Files {
   dir: string

@@ -7,6 +7,7 @@ import {
   expectClean,
   expectUploaded,
   type Files,
+  holdParts,
   makeFiles,
   openUploadPage,
   type PageUnderTest,
@@ -45,9 +46,6 @@ describeInBrowser('the upload page', () => {
     open.push(one)
     return one
   }
-  /** Parts take so long to be answered that a test can do something meanwhile. */
-  const slowParts = (delayMs = 1500) =>
-    app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs } })
 
   test('uploads several files of all sizes, every byte, with nothing forbidden done or secret shown', async () => {
     const one = await openPage()
@@ -114,7 +112,7 @@ describeInBrowser('the upload page', () => {
 
   test('pauses and resumes one file, and all of them', async () => {
     const one = await openPage()
-    slowParts()
+    holdParts(app)
     const [a, b] = [await files.make('pause-a.bin', 20 * MB), await files.make('pause-b.bin', 20 * MB)]
     await one.page.setInputFiles('#files', [a.path, b.path])
     await one.untilState('pause-a.bin', 'sending')
@@ -139,7 +137,7 @@ describeInBrowser('the upload page', () => {
 
   test('cancels a file after asking, and its parts are deleted', async () => {
     const one = await openPage()
-    slowParts()
+    holdParts(app, 1)
     await one.page.setInputFiles('#files', (await files.make('cancel.bin', 30 * MB)).path)
     await one.untilState('cancel.bin', 'sending')
     await expect
@@ -164,13 +162,12 @@ describeInBrowser('the upload page', () => {
 
   test('after a reload lists what is unfinished, and goes on with the file given again', async () => {
     const one = await openPage()
-    slowParts(400)
+    const held = holdParts(app, 3)
     const { path, bytes } = await files.make('reload.bin', 60 * MB)
     await one.page.setInputFiles('#files', path)
-    await expect.poll(() => one.row('reload.bin').locator('.state').innerText(), soon).toMatch(/(3|4|5)\d% of/)
+    await held.stored()
     await one.page.getByRole('button', { name: 'Pause all' }).click()
     await one.untilState('reload.bin', 'paused')
-    await expect.poll(async () => (await uploadsOf(app, one.token))[0]?.storedBytes, soon).toBeGreaterThan(8 * MB)
 
     app.cloud.faults.clear()
     await one.page.reload()
@@ -194,7 +191,7 @@ describeInBrowser('the upload page', () => {
 
   test('tells a file of another size from the one it needs, and discards what nobody wants', async () => {
     const one = await openPage()
-    slowParts()
+    holdParts(app)
     await one.page.setInputFiles('#files', (await files.make('wanted.bin', 20 * MB)).path)
     await one.untilState('wanted.bin', 'sending')
     await one.page.reload()
@@ -217,7 +214,7 @@ describeInBrowser('the upload page', () => {
 
   test('goes on by one click where the browser kept a way to the file', async () => {
     const one = await openPage()
-    slowParts()
+    const held = holdParts(app, 2)
     // The private file system gives handles like those of the dialog, which no test can click through.
     const pickHere = async () => {
       const root = await navigator.storage.getDirectory()
@@ -231,7 +228,7 @@ describeInBrowser('the upload page', () => {
       await writer.close()
     })`)
     await one.page.getByRole('button', { name: 'Choose files' }).click()
-    await expect.poll(() => one.row('kept.bin').locator('.state').innerText(), soon).toMatch(/[1-9]\d% of/)
+    await held.stored()
     await one.page.getByRole('button', { name: 'Pause all' }).click()
     await one.untilState('kept.bin', 'paused')
     app.cloud.faults.clear()
@@ -257,8 +254,9 @@ describeInBrowser('the upload page', () => {
 
   test('says that another tab sends a file, shows its progress, and takes over when that tab closes', async () => {
     const first = await openPage()
-    slowParts(1000)
-    const { path, bytes } = await files.make('tabs.bin', 40 * MB)
+    // Slow and not held: the first tab tells of its progress when there is some.
+    app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 1500 } })
+    const { path, bytes } = await files.make('tabs.bin', 200 * MB)
     await first.page.setInputFiles('#files', path)
     await first.untilState('tabs.bin', 'sending')
     const second = await openPage({ beside: first })
@@ -266,13 +264,49 @@ describeInBrowser('the upload page', () => {
     await second.untilState('tabs.bin', 'waiting')
     await expect
       .poll(() => second.row('tabs.bin').locator('.state').innerText(), soon)
-      .toMatch(/^Another tab sends this file · \d+% of 40\.0\sMB/)
+      .toMatch(/^Another tab sends this file · \d+% of 200\sMB/)
     app.cloud.faults.clear()
     await first.page.close()
     await second.untilState('tabs.bin', 'completed')
     await expectUploaded(app, first.token, 'tabs.bin', bytes)
     expect(await uploadsOf(app, first.token)).toHaveLength(1)
     await expectClean(second)
+  })
+
+  test('says of a file that is added twice that it is being sent already, and ends with one object', async () => {
+    const one = await openPage()
+    holdParts(app)
+    const { path, bytes } = await files.make('twice.bin', 20 * MB)
+    await one.page.setInputFiles('#files', path)
+    await one.untilState('twice.bin', 'sending')
+    await one.page.setInputFiles('#files', path)
+    await one.page.getByText('The same file is being sent already').waitFor()
+    app.cloud.faults.clear()
+    // What is held is dropped.
+    await one.page.getByRole('button', { name: 'Pause all' }).click()
+    await one.page.getByText('2 paused').waitFor()
+    await one.page.getByRole('button', { name: 'Resume all' }).click()
+    await one.page.getByText('2 of 2 files').waitFor()
+    await expectUploaded(app, one.token, 'twice.bin', bytes)
+    expect(await uploadsOf(app, one.token)).toHaveLength(1)
+  })
+
+  test('lists a cancelled upload as unfinished where the server could not be told', async () => {
+    const one = await openPage()
+    holdParts(app)
+    await one.page.setInputFiles('#files', (await files.make('untold.bin', 60 * MB)).path)
+    await one.untilState('untold.bin', 'sending')
+    await one.page.route(`${app.url}/v1/uploads/*`, (route) =>
+      route.request().method() === 'DELETE' ? route.abort('connectionrefused') : route.continue(),
+    )
+    await expect.poll(() => one.row('untold.bin').locator('.state').innerText(), soon).toMatch(/% of/)
+    await one.page.getByRole('button', { name: 'Cancel: untold.bin' }).click()
+    await one.page.getByRole('button', { name: 'Cancel and delete' }).click()
+    await one.page.getByRole('button', { name: 'Discard: untold.bin' }).waitFor()
+    await one.page.unroute(`${app.url}/v1/uploads/*`)
+    await one.page.getByRole('button', { name: 'Discard: untold.bin' }).click()
+    await one.page.getByRole('button', { name: 'Discard', exact: true }).click()
+    await one.page.locator('#unfinished').waitFor({ state: 'hidden' })
   })
 
   test('warns before it is left only while something is being sent', async () => {
@@ -283,7 +317,7 @@ describeInBrowser('the upload page', () => {
       void dialog.accept()
     })
     const { path } = await files.make('leave.bin', 20 * MB)
-    slowParts()
+    holdParts(app)
     await one.page.setInputFiles('#files', path)
     await one.untilState('leave.bin', 'sending')
     // Browsers ask only about pages the user has touched.

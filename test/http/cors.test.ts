@@ -35,7 +35,11 @@ describe('a page of an allowed origin', () => {
       const answered = await fetch(`${app.url}/v1/uploads`, { headers: { origin } })
       expect(answered.status).toBe(401)
       expect(answered.headers.get('access-control-allow-origin')).toBe(origin)
-      expect(answered.headers.get('access-control-expose-headers')?.split(',')).toEqual(['X-Request-Id', 'Retry-After'])
+      expect(answered.headers.get('access-control-expose-headers')?.split(',')).toEqual([
+        'X-Request-Id',
+        'Retry-After',
+        'Date',
+      ])
     },
   )
 

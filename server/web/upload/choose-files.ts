@@ -34,20 +34,22 @@ export function offerToChoose(
   folderButton.hidden = !('webkitdirectory' in folder)
 
   let depth = 0
-  const isOfFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') && !root.hidden
+  const isOfFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') === true
   const mark = (by: number) => {
     depth = Math.max(0, depth + by)
     document.body.classList.toggle('over', depth > 0)
   }
-  addEventListener('dragenter', (event) => isOfFiles(event) && mark(1))
+  addEventListener('dragenter', (event) => isOfFiles(event) && !root.hidden && mark(1))
   addEventListener('dragleave', (event) => isOfFiles(event) && mark(-1))
   addEventListener('dragover', (event) => {
     if (isOfFiles(event)) event.preventDefault()
   })
   addEventListener('drop', (event) => {
     if (!event.dataTransfer || !isOfFiles(event)) return
+    // Also when nobody is signed in: the browser would leave the page to show the file.
     event.preventDefault()
     mark(-depth)
+    if (root.hidden) return
     const handles = handlesOf(event.dataTransfer)
     const found = filesOfDrop(event.dataTransfer, { onError: ({ path }) => onUnreadable(path) })
     void addInBatches(found, handles, onFiles)

@@ -9,8 +9,8 @@ export interface KeptFiles {
   keep(uploadId: string, file: KeptFile): Promise<void>
   find(uploadId: string): Promise<KeptFile | undefined>
   forget(uploadId: string): Promise<void>
-  /** Forgets all but these. */
-  retain(uploadIds: ReadonlySet<string>): Promise<void>
+  /** Forgets those that are not wanted. */
+  retain(isWanted: (uploadId: string) => boolean): Promise<void>
 }
 
 const storeName = 'files'
@@ -51,9 +51,9 @@ export function createKeptFiles(): KeptFiles {
     },
     find: (uploadId) => ask<KeptFile>('readonly', (store) => store.get(uploadId)),
     forget,
-    async retain(uploadIds) {
+    async retain(isWanted) {
       const known = (await ask('readonly', (store) => store.getAllKeys())) ?? []
-      for (const id of known) if (!uploadIds.has(String(id))) await forget(String(id))
+      for (const id of known) if (!isWanted(String(id))) await forget(String(id))
     },
   }
 }

@@ -102,6 +102,7 @@ function warn(event: BeforeUnloadEvent) {
 
 function showConnection() {
   find('#offline').hidden = navigator.onLine
+  if (!navigator.onLine) announcer.say('You are offline. Uploads go on by themselves later')
 }
 addEventListener('online', showConnection)
 addEventListener('offline', showConnection)

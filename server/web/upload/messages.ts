@@ -31,7 +31,7 @@ const reachable = {
 const changed = {
   title: 'The file has changed since its upload was begun',
   advice:
-    'Old and new bytes are never mixed. Start over to upload the file as it is now; what is stored of the old one is dropped.',
+    'Old and new bytes are never mixed. Start over to upload the file as it is now; what is stored of the old one ends by itself.',
   remedies: ['start-over'],
 } as const
 const ended = {

@@ -30,8 +30,10 @@ export function createSession(baseUrl: string, ask: (isRenewal: boolean) => void
       }
       if (current === known) current = undefined
       if (current !== undefined) return current
-      asked ??= withResolvers()
-      ask(known !== undefined)
+      if (!asked) {
+        asked = withResolvers()
+        ask(known !== undefined)
+      }
       return asked.promise
     },
     signIn(token) {

@@ -49,6 +49,7 @@ export function createSignInForm(
 
   return {
     open(reason = '') {
+      setText(element(form, '#sign-in-title', HTMLElement), reason === '' ? 'Sign in' : 'Sign in again')
       setText(element(form, '#sign-in-reason', HTMLElement), reason)
       if (!form.hidden) return
       form.hidden = false

@@ -21,6 +21,7 @@ export function createTotals(
   const title = document.title
   let wasBusy = false
   let busySince = 0
+  let completedBefore = 0
 
   // One by one and not the queue as a whole, so that a single file can go on while the others stay paused.
   pauseAll.addEventListener('click', () => {
@@ -39,7 +40,10 @@ export function createTotals(
   function update({ files, currentBytes, totalBytes, bytesPerSecond, etaSeconds }: QueueProgress) {
     const open = files.total - files.completed - files.failed - files.cancelled
     const moving = open - files.paused
-    if (moving > 0 && !wasBusy) busySince = performance.now()
+    if (moving > 0 && !wasBusy) {
+      busySince = performance.now()
+      completedBefore = files.completed
+    }
     const isKnown = performance.now() - busySince > settleMs
     const isDone = files.total > 0 && open === 0 && files.failed === 0
     const percent = isDone ? 100 : percentOf(currentBytes, totalBytes)
@@ -59,11 +63,10 @@ export function createTotals(
     clear.disabled = files.completed === 0
     document.title = moving > 0 ? `${percent}% · ${title}` : title
     if (wasBusy && moving === 0 && files.paused === 0) {
-      announcer.say(
-        files.failed > 0
-          ? `${countText(files.failed, 'file')} failed, the others are uploaded`
-          : 'Everything is uploaded',
-      )
+      const isAnyDone = files.completed > completedBefore
+      if (files.failed > 0) {
+        announcer.say(`${countText(files.failed, 'file')} failed${isAnyDone ? ', the others are uploaded' : ''}`)
+      } else if (isAnyDone) announcer.say('Everything is uploaded')
     }
     wasBusy = moving > 0
   }

@@ -20,6 +20,9 @@ export interface UnfinishedOptions {
   onFile: (file: ChosenFile) => void
 }
 
+/** What OSS holds of an upload that nobody here sends changes rarely. */
+const askAgainMs = 60_000
+
 export function createUnfinishedList(section: HTMLElement, options: UnfinishedOptions): UnfinishedList {
   const { client, keptFiles, isHere, onFile } = options
   const list = element(section, 'ul', HTMLUListElement)
@@ -27,12 +30,13 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   const template = element(document, '#unfinished-row', HTMLTemplateElement)
   const rows = new Map<string, UnfinishedRow>()
   let cursor: string | null = null
+  let refreshing: Promise<void> | undefined
+  /** When OSS was asked about an upload: it costs the server a request each. */
+  const askedAtMs = new Map<string, number>()
 
   async function load(after: string | null) {
     const page = await client.listUploads({ state: 'uploading', ...(after === null ? {} : { cursor: after }) })
-    if (after === null) for (const id of [...rows.keys()]) drop(id)
-    const isWhole = after === null && page.nextCursor === null
-    if (isWhole) await keptFiles.retain(new Set(page.uploads.map(({ id }) => id)))
+    if (after === null && page.nextCursor === null) await forgetAllBut(new Set(page.uploads.map(({ id }) => id)))
     for (const upload of page.uploads) await show(upload)
     cursor = page.nextCursor
     more.hidden = cursor === null
@@ -40,10 +44,16 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
     void askOss(page.uploads)
   }
 
+  async function forgetAllBut(listed: ReadonlySet<string>) {
+    for (const id of [...rows.keys()]) if (!listed.has(id)) drop(id)
+    await keptFiles.retain((id) => listed.has(id) || isHere(id))
+  }
+
   /** A page that was closed may not have said all: what OSS really holds is asked, one upload after the other. */
   async function askOss(uploads: readonly Upload[]) {
     for (const { id } of uploads) {
-      if (!rows.has(id)) continue
+      if (!rows.has(id) || performance.now() - (askedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < askAgainMs) continue
+      askedAtMs.set(id, performance.now())
       const answer = await client.getUpload(id, { reconcile: true }).catch(() => undefined)
       if (answer?.upload.state === 'uploading') rows.get(id)?.show(answer.upload)
       else if (answer) drop(id)
@@ -53,7 +63,9 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   async function show(upload: Upload) {
     const isOneClick = (await keptFiles.find(upload.id)) !== undefined
     if (isHere(upload.id)) return
-    rows.get(upload.id)?.root.remove()
+    // A row that is there stays, with what somebody may be answering in it.
+    const known = rows.get(upload.id)
+    if (known) return known.show(upload)
     const row = createUnfinishedRow(template, upload, isOneClick, { onAgain, onDiscard })
     rows.set(upload.id, row)
     list.append(row.root)
@@ -89,6 +101,7 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
   function drop(uploadId: string) {
     rows.get(uploadId)?.root.remove()
     rows.delete(uploadId)
+    askedAtMs.delete(uploadId)
     hideIfEmpty()
   }
 
@@ -98,5 +111,15 @@ export function createUnfinishedList(section: HTMLElement, options: UnfinishedOp
 
   more.addEventListener('click', () => void load(cursor).catch(() => {}))
 
-  return { refresh: () => load(null).catch(() => {}), drop }
+  return {
+    refresh() {
+      refreshing ??= load(null)
+        .catch(() => {})
+        .finally(() => {
+          refreshing = undefined
+        })
+      return refreshing
+    },
+    drop,
+  }
 }

@@ -41,15 +41,18 @@ export function createUnfinishedRow(
     setText(find('.state'), `${percent}% of ${sizeText(sizeBytes)} stored`)
     setText(find('.rate'), `kept for ${durationText((Date.parse(expiresAt) - Date.now()) / 1000)} more`)
     bar.setAttribute('aria-valuenow', `${percent}`)
-    const isStored = (number: number) => storedPartRanges.some(([first, last]) => number >= first && number <= last)
-    strip.draw({ ...upload, isStored, sentBytes: () => 0, mood: 'resting' })
+    const stored = new Set<number>()
+    for (const [first, last] of storedPartRanges) for (let number = first; number <= last; number++) stored.add(number)
+    strip.draw({ ...upload, isStored: (number) => stored.has(number), sentBytes: () => 0, mood: 'resting' })
   }
   show(upload)
 
   const [again, discard] = [find('.again'), find('.discard')]
-  const verb = isOneClick ? 'Continue' : 'Choose the file again'
-  setText(again, verb)
-  again.setAttribute('aria-label', `${verb}: ${fileName}`)
+  function offer(verb: string) {
+    setText(again, verb)
+    again.setAttribute('aria-label', `${verb}: ${fileName}`)
+  }
+  offer(isOneClick ? 'Continue' : 'Choose the file again')
   again.addEventListener('click', () => actions.onAgain(upload))
   discard.title = 'Discard'
   discard.setAttribute('aria-label', `Discard: ${fileName}`)
@@ -72,6 +75,7 @@ export function createUnfinishedRow(
     root,
     show,
     refuse(file) {
+      offer('Choose the file again')
       note.hint(
         file
           ? `That is another file: ${file.name} has ${sizeText(file.size)} (${file.size.toLocaleString('en')} bytes), and this upload is of ${sizeBytes.toLocaleString('en')} bytes. Choose the same file, or add the other one above.`

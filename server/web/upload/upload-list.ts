@@ -5,6 +5,7 @@ import type { ChosenFile } from './choose-files.ts'
 import { element } from './element.ts'
 import { messageOf, type Remedy } from './messages.ts'
 import { onColoursChanged } from './parts-strip.ts'
+import { createRowPainter } from './row-painter.ts'
 import { createUploadRow, type UploadRow } from './upload-row.ts'
 
 /** What the list tells the page around it. */
@@ -35,9 +36,6 @@ interface Entry {
   shownState: string
 }
 
-/** What one animation frame may spend on rows; the rest waits for the next one. */
-const frameMs = 6
-
 export function createUploadList(
   section: HTMLElement,
   queue: UploadQueue<Blob>,
@@ -47,28 +45,7 @@ export function createUploadList(
   const list = element(section, 'ul', HTMLUListElement)
   const template = element(document, '#upload-row', HTMLTemplateElement)
   const entries = new Map<QueueItem<Blob>, Entry>()
-  const dirty = new Set<QueueItem<Blob>>()
-  let isFrameDue = false
-
-  function touch(item: QueueItem<Blob>) {
-    dirty.add(item)
-    if (isFrameDue) return
-    isFrameDue = true
-    requestAnimationFrame(paint)
-  }
-
-  function paint() {
-    const startedAt = performance.now()
-    isFrameDue = false
-    for (const item of dirty) {
-      dirty.delete(item)
-      entries.get(item)?.row.update()
-      if (performance.now() - startedAt < frameMs) continue
-      const [next] = dirty
-      if (next) touch(next)
-      return
-    }
-  }
+  const painter = createRowPainter()
 
   function put(files: readonly ChosenFile[], replaced?: Entry, options: { onSourceChanged?: 'restart' } = {}) {
     // The queue gives the items back in the order of the files, so each notice finds its row.
@@ -91,11 +68,12 @@ export function createUploadList(
       const row = createUploadRow(template, item, file.fileName, {
         onRemedy: (one, chosen) => void remedy(one, chosen),
         onLeave: leave,
+        isSentHere,
       })
       rows[index] = row
       entries.set(item, { file, row, uploadId: undefined, shownState: '' })
       fragment.append(row.root)
-      touch(item)
+      painter.touch(row)
     }
     if (replaced) replaced.row.root.replaceWith(fragment)
     else list.append(fragment)
@@ -113,7 +91,18 @@ export function createUploadList(
     put([file], entry, chosen === 'start-over' ? { onSourceChanged: 'restart' } : {})
   }
 
-  function leave(item: QueueItem<Blob>) {
+  function isSentHere(item: QueueItem<Blob>): boolean {
+    const mine = entries.get(item)?.file
+    return [...entries].some(
+      ([other, { file }]) =>
+        other !== item &&
+        !['waiting', 'queued', 'completed', 'failed', 'cancelled'].includes(other.state) &&
+        file.fileName === mine?.fileName &&
+        file.source.size === mine.source.size,
+    )
+  }
+
+  function leave(item: QueueItem<Blob>, cancelling?: Promise<void>) {
     const entry = entries.get(item)
     if (!entry) return
     const { root } = entry.row
@@ -122,8 +111,11 @@ export function createUploadList(
     entries.delete(item)
     root.remove()
     const isUnfinished = item.state === 'failed'
-    // A cancelled file goes as soon as it has ended.
-    if (!queue.remove(item)) void item.done.catch(() => {}).finally(() => queue.remove(item))
+    if (cancelling !== undefined) {
+      announcer.sayOfFile(entry.file.fileName, 'is cancelled', 'are cancelled')
+      // What the server could not be told is unfinished still.
+      cancelling.catch(() => events.onUploadLeft(entry.uploadId, true)).finally(() => queue.remove(item))
+    } else queue.remove(item)
     events.onUploadLeft(entry.uploadId, isUnfinished)
     section.hidden = entries.size === 0
     // Whoever works with the keyboard goes on where the row was.
@@ -150,7 +142,7 @@ export function createUploadList(
   }
 
   onColoursChanged(() => {
-    for (const item of entries.keys()) touch(item)
+    for (const { row } of entries.values()) painter.touch(row)
   })
 
   return {
@@ -161,7 +153,7 @@ export function createUploadList(
       const entry = entries.get(item)
       if (!entry) return
       tell(item, entry)
-      touch(item)
+      painter.touch(entry.row)
     },
     clear() {
       for (const item of [...entries.keys()]) if (item.state === 'completed') leave(item)

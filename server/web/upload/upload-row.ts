@@ -2,15 +2,18 @@ import type { PartsProgress, UploadNotice } from '@partway/client'
 import type { QueueItem, QueueItemState } from '@partway/client/queue'
 import { copyOf, element, setText } from './element.ts'
 import { percentOf, rateText, sizeText } from './figures.ts'
+import { pictureOf, storedBytes } from './file-picture.ts'
 import { hintOf, type Message, messageOf, type Remedy } from './messages.ts'
 import { createNote } from './note.ts'
-import { createPartsStrip, type StripPicture } from './parts-strip.ts'
+import { createPartsStrip } from './parts-strip.ts'
 
 /** What a row asks of the list it is in. */
 export interface RowActions {
   onRemedy(item: QueueItem<Blob>, remedy: Remedy): void
-  /** The file is to leave the list: its upload was cancelled, or has ended. */
-  onLeave(item: QueueItem<Blob>): void
+  /** The file is to leave the list: its upload has ended, or is being cancelled. */
+  onLeave(item: QueueItem<Blob>, cancelling?: Promise<void>): void
+  /** Whether the list has the same file a second time, and sends that one. */
+  isSentHere(item: QueueItem<Blob>): boolean
 }
 
 /** One file of the queue. */
@@ -53,6 +56,7 @@ export function createUploadRow(
   const note = createNote(find('.note'))
   let parts: PartsProgress | undefined
   let hint: string | undefined
+  let isOfWait = false
   let hintTimer: ReturnType<typeof setTimeout> | undefined
   let isCancelling = false
 
@@ -75,8 +79,7 @@ export function createUploadRow(
 
   function leave() {
     isCancelling = false
-    void item.cancel().catch(() => {})
-    actions.onLeave(item)
+    actions.onLeave(item, item.cancel())
   }
 
   function keep() {
@@ -88,6 +91,8 @@ export function createUploadRow(
   function update() {
     const { progress } = item
     parts = item.task?.parts ?? parts
+    // What was waited for has come.
+    if (root.dataset.state !== item.state && isOfWait) hint = undefined
     root.dataset.state = item.state
     showButtons()
     showFigures()
@@ -132,7 +137,8 @@ export function createUploadRow(
     const before = isMoving && restoredBytes > 0 ? `, ${percentOf(restoredBytes, totalBytes)}% were there already` : ''
     const share =
       bytes === 0 || item.state === 'completed' ? size : `${percentOf(bytes, totalBytes)}% of ${size}${before}`
-    setText(state, `${stateTexts[item.state]} · ${share}`)
+    const isTwice = item.state === 'waiting' && actions.isSentHere(item)
+    setText(state, `${isTwice ? 'The same file is being sent already' : stateTexts[item.state]} · ${share}`)
     setText(rate, isMoving ? rateText(bytesPerSecond, etaSeconds) : '')
   }
 
@@ -142,7 +148,9 @@ export function createUploadRow(
     notice(notice) {
       const text = hintOf(notice)
       if (text === undefined) return
+      root.dataset.state = item.state
       hint = text
+      isOfWait = notice.type === 'retry'
       clearTimeout(hintTimer)
       hintTimer = setTimeout(
         () => {
@@ -161,39 +169,4 @@ const cancelQuestion = {
   advice: 'What is stored of it so far is deleted.',
   yes: 'Cancel and delete',
   no: 'Keep it',
-}
-
-function storedBytes({ plan, isStored }: PartsProgress): number {
-  const { partCount, partSizeBytes, sizeBytes } = plan
-  let bytes = 0
-  for (let number = 1; number <= partCount; number++) {
-    if (isStored(number)) bytes += Math.min(partSizeBytes, sizeBytes - (number - 1) * partSizeBytes)
-  }
-  return bytes
-}
-
-/** The parts as far as they are known; before that, or while another tab sends them, the file is one. */
-function pictureOf(item: QueueItem<Blob>, parts: PartsProgress | undefined): StripPicture {
-  const { currentBytes, totalBytes } = item.progress
-  const isMoving =
-    item.state === 'sending' || item.state === 'verifying' || item.state === 'completing' || item.state === 'waiting'
-  const mood = item.state === 'completed' ? 'done' : isMoving ? 'moving' : 'resting'
-  if (parts && item.state !== 'waiting') {
-    const { plan } = parts
-    const isDone = item.state === 'completed'
-    return {
-      ...plan,
-      mood,
-      isStored: (number) => isDone || parts.isStored(number),
-      sentBytes: (number) => parts.sentBytes(number),
-    }
-  }
-  return {
-    sizeBytes: totalBytes,
-    partSizeBytes: Math.max(1, totalBytes),
-    partCount: totalBytes > 0 ? 1 : 0,
-    isStored: () => item.state === 'completed',
-    sentBytes: () => currentBytes,
-    mood,
-  }
 }
