@@ -32,14 +32,27 @@ const upload = fields({
 /** Values that a header may hold: a line break in one would be thrown about by the platform, much later. */
 const isHeaders: Shape = (value) =>
   isObject(value) && Object.values(value).every((text) => typeof text === 'string' && /^[\t\x20-\x7e]*$/.test(text))
+const isHttpUrl: Shape = (value) => typeof value === 'string' && URL.canParse(value) && /^https?:/.test(value)
+const isInstant: Shape = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value))
 const grant = fields({
   partNumber: isWhole,
   method: isText,
-  url: (value) => typeof value === 'string' && URL.canParse(value) && /^https?:/.test(value),
+  url: isHttpUrl,
   headers: isHeaders,
   sizeBytes: isWhole,
-  expiresAt: (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
+  expiresAt: isInstant,
 })
+/** What is signed with, and where it is sent. */
+const credentials = {
+  accessKeyId: isText,
+  accessKeySecret: isText,
+  securityToken: isText,
+  expiresAt: isInstant,
+  bucket: isText,
+  region: isText,
+  endpoint: isHttpUrl,
+  addressing: (value: unknown) => value === 'virtual' || value === 'cname' || value === 'path',
+}
 const storedPart = fields({ partNumber: isWhole, sizeBytes: isWhole, etag: isText, crc64: orNull(isText) })
 
 /** The fields used of each endpoint's answer. */
@@ -49,5 +62,6 @@ export const replyShapes = {
   grants: fields({ grants: listOf(grant) }),
   parts: fields({ parts: listOf(storedPart), nextAfter: orNull(isWhole) }),
   uploads: fields({ uploads: listOf(upload), nextCursor: orNull(isText) }),
+  uploadCredentials: fields({ ...credentials, key: isText, uploadId: isText }),
   any: isObject,
 }

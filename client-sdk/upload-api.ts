@@ -38,6 +38,8 @@ export interface UploadApi {
   ): Promise<Reply<'listParts'>>
   /** Presigned URLs for 1 to 100 parts. They are secrets until they expire. */
   grantParts(id: string, parts: RequestBody<'grantParts'>['parts'], options?: CallOptions): Promise<Reply<'grantParts'>>
+  /** STS credentials for the upload's object. They are secrets until they expire. */
+  grantCredentials(id: string, options?: CallOptions): Promise<Reply<'grantCredentials'>>
   /** Reports up to 1,000 parts as stored. The server shows them, and checks them before it joins them. */
   saveCheckpoint(
     id: string,
@@ -87,6 +89,8 @@ export function createUploadApi(
       bodyOf({ ...options, method: 'GET', path: pathOf(id, '/parts'), query: { ...query } }, replyShapes.parts),
     grantParts: (id, parts, options) =>
       bodyOf({ ...options, method: 'POST', path: pathOf(id, '/grants'), body: { parts } }, replyShapes.grants),
+    grantCredentials: (id, options) =>
+      bodyOf({ ...options, method: 'POST', path: pathOf(id, '/credentials') }, replyShapes.uploadCredentials),
     saveCheckpoint: (id, parts, options) =>
       bodyOf({ ...options, method: 'PUT', path: pathOf(id, '/checkpoint'), body: { parts } }, replyShapes.upload),
     completeUpload: (id, body, options) =>
