@@ -1,10 +1,8 @@
 import { isIP } from 'node:net'
+import type { Addressing } from '@partway/client/contract'
 import { defaultPorts } from './config-rules.ts'
 import { LOCAL_BUCKET, localRootKey, localServerUser } from './local-identities.ts'
-import type { Addressing } from './oss/sign-v4.ts'
 import type { Variables } from './variables.ts'
-
-export type { Addressing } from './oss/sign-v4.ts'
 
 /** The bucket, and the two ways to it. Endpoints are base URLs without bucket and without a slash at their end. */
 export interface OssConfig {

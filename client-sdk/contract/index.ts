@@ -1,4 +1,5 @@
 export * from './callback.ts'
+export * from './canonical-v4.ts'
 export * from './crc64.ts'
 export * from './credentials.ts'
 export * from './endpoints.ts'

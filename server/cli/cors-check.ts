@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { ossUrl } from '@partway/client/contract'
 import type { Config } from '../config.ts'
 import { corsRule, EXPOSED_HEADERS } from '../cors-rule.ts'
-import { ossUrl } from '../oss/sign-v4.ts'
 import type { Finding } from './doctor/finding.ts'
 
 const TIMEOUT_MS = 5_000

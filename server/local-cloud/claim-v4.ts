@@ -1,4 +1,4 @@
-import { timestampV4, UNSIGNED_PAYLOAD } from '../oss/sign-v4.ts'
+import { timestampV4, UNSIGNED_PAYLOAD } from '@partway/client/contract'
 import { invalidArgument } from './oss-error.ts'
 import type { OssRequest } from './oss-request.ts'
 import type { VerifyDeps } from './signature-rules.ts'

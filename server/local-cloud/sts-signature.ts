@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { encodeRfc3986 } from '../oss/sign-v4.ts'
+import { encodeRfc3986 } from '@partway/client/contract'
 import { findSignerKey, type Identities, type Identity, isSameText } from './identities.ts'
 import { OssError } from './oss-error.ts'
 import { MAX_SKEW_MS } from './signature-rules.ts'

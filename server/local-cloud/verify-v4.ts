@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { ALGORITHM_V4, canonicalRequestV4, MAX_EXPIRES_SECONDS, signatureV4, stringToSignV4 } from '../oss/sign-v4.ts'
+import { ALGORITHM_V4, canonicalRequestV4, MAX_EXPIRES_SECONDS, stringToSignV4 } from '@partway/client/contract'
+import { signatureV4 } from '../oss/sign-v4.ts'
 import { checkPayloadHash, headerTimestamp, parseTimestamp, readAdditional, readCredential } from './claim-v4.ts'
 import { type Identity, isSameText } from './identities.ts'
 import { invalidArgument } from './oss-error.ts'

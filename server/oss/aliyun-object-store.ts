@@ -1,10 +1,11 @@
+import type { Addressing } from '@partway/client/contract'
 import { callbackHeaders } from './callback-headers.ts'
 import type { CompleteOutcome, ObjectAttributes, ObjectStore } from './object-store.ts'
 import { StorageProblem } from './object-store.ts'
 import { bareETag, elements, toListedPart, toObjectFacts } from './oss-elements.ts'
 import { headerText, isJson, type OssReply, textOf } from './oss-reply.ts'
 import { createOssRequester, type OssConnection } from './oss-request.ts'
-import { type Addressing, createPresignerV4 } from './sign-v4.ts'
+import { createPresignerV4 } from './sign-v4.ts'
 
 export interface AliyunObjectStoreOptions extends OssConnection {
   /** What clients upload to: a CNAME or the acceleration endpoint, where the server itself uses an internal one. */

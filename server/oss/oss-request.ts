@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { type Addressing, canonicalQueryV4, ossUrl, type QueryV4 } from '@partway/client/contract'
 import { Agent, request } from 'undici'
 import type { CredentialSource } from './credential-source.ts'
 import { StorageProblem } from './object-store.ts'
 import { type ExpectedReply, interpretReply, OssError, type OssReply } from './oss-reply.ts'
-import { type Addressing, canonicalQueryV4, ossUrl, type QueryV4, signHeadersV4 } from './sign-v4.ts'
+import { signHeadersV4 } from './sign-v4.ts'
 
 /** How the server itself reaches OSS. */
 export interface OssConnection {

@@ -1,146 +1,26 @@
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
+import {
+  ALGORITHM_V4,
+  additionalHeaderNames,
+  assertHeaderPresent,
+  type CanonicalInput,
+  canonicalRequestV4,
+  createPresignTextV4,
+  type PresignOne,
+  type PresignTextBatch,
+  scopeV4,
+  stringToSignV4,
+  timestampV4,
+  UNSIGNED_PAYLOAD,
+} from '@partway/client/contract'
 
-/* OSS signature V4 (OSS4-HMAC-SHA256), header and query form.
- *
- * The upper half turns a request into text and touches no hash, so that another runtime can pair it with its own; the
- * lower half hashes. Rules and known answers: the V4 chapters of OSS's API reference, checked against the official client. */
-
-/** Query parameters in any order. `null` and `''` both mean "present without a value", as in `?uploads`. */
-export type QueryV4 = Readonly<Record<string, string | null>> | ReadonlyArray<readonly [string, string | null]>
-
-/** How a bucket is addressed: a label before the host, implied by the host, or the first path segment. */
-export type Addressing = 'virtual' | 'cname' | 'path'
+/* OSS signature V4: the text of a request, which the contract makes, signed with node:crypto. */
 
 /** A long-lived key, or a temporary one with its `securityToken`. */
 export interface CredentialsV4 {
   readonly accessKeyId: string
   readonly accessKeySecret: string
   readonly securityToken?: string
-}
-
-/** What the canonical request is made of. `bucket` absent = service level; `key` absent = bucket level. */
-export interface CanonicalInput {
-  readonly method: string
-  readonly bucket?: string | null
-  readonly key?: string | null
-  readonly query?: QueryV4
-  readonly headers?: Readonly<Record<string, string>>
-  /** Header names to sign beyond `content-type`, `content-md5` and `x-oss-*`; any case, any order. */
-  readonly additionalHeaders?: readonly string[]
-}
-
-export const ALGORITHM_V4 = 'OSS4-HMAC-SHA256'
-export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD'
-/** Longest life of a presigned URL: seven days. Source: EC 0002-00000232. */
-export const MAX_EXPIRES_SECONDS = 604_800
-
-/** Percent-encodes everything but RFC 3986's unreserved characters. Throws URIError on a lone surrogate. */
-export function encodeRfc3986(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
-}
-
-/** An object key as it stands in a URL path: every byte encoded, `/` kept. */
-export function encodeKey(key: string): string {
-  return encodeRfc3986(key).replaceAll('%2F', '/')
-}
-
-/** `yyyyMMdd'T'HHmmss'Z'`, UTC; its first eight characters are the date of the scope. */
-export function timestampV4(at: Date): string {
-  return `${at.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
-}
-
-/** `20250115/cn-hangzhou/oss/aliyun_v4_request`. The region carries no `oss-`. */
-export function scopeV4(timestamp: string, region: string): string {
-  return `${timestamp.slice(0, 8)}/${region}/oss/aliyun_v4_request`
-}
-
-/** Encoded `name=value` pairs joined by `&`, sorted by encoded name; a name alone where there is no value. */
-export function canonicalQueryV4(query: QueryV4): string {
-  return joinSorted(encodePairs(query))
-}
-
-/** Lower-case, sorted, without the names that are signed anyway, as SDKs drop them. */
-export function additionalHeaderNames(names: readonly string[] = []): string[] {
-  return [...new Set(names.map((name) => name.toLowerCase()))].filter((name) => !isSignedByDefault(name)).sort()
-}
-
-/** The six blocks of the canonical request. The payload hash is always UNSIGNED-PAYLOAD: the service takes no other. */
-export function canonicalRequestV4(input: CanonicalInput): string {
-  const additional = additionalHeaderNames(input.additionalHeaders)
-  const headers = canonicalHeaders(input.headers ?? {}, additional)
-  return joinBlocks(startLines(input), canonicalQueryV4(input.query ?? []), headers, additional)
-}
-
-/** The text that is signed; `requestHash` is the hex SHA-256 of the canonical request. */
-export function stringToSignV4(timestamp: string, region: string, requestHash: string): string {
-  return `${ALGORITHM_V4}\n${timestamp}\n${scopeV4(timestamp, region)}\n${requestHash}`
-}
-
-/** The URL of a service, bucket or object. `baseUrl` is the endpoint with its scheme (`https://oss-cn-hangzhou.aliyuncs.com`);
- *  virtual addressing puts the bucket before its host. The query is printed as it is signed. */
-export function ossUrl(target: UrlTarget, canonicalQuery = ''): string {
-  const base = target.baseUrl.replace(/\/+$/, '')
-  const { bucket } = target
-  let root = base
-  if (bucket && target.addressing === 'virtual') root = base.replace('://', `://${bucket}.`)
-  if (bucket && target.addressing === 'path') root = `${base}/${bucket}`
-  return `${root}/${encodeKey(target.key ?? '')}${canonicalQuery === '' ? '' : `?${canonicalQuery}`}`
-}
-
-export interface UrlTarget {
-  readonly baseUrl: string
-  readonly addressing: Addressing
-  readonly bucket?: string | null
-  readonly key?: string | null
-}
-
-/** Method and URI. The bucket is in the URI wherever it stands in the URL. */
-function startLines({ method, bucket, key }: Pick<CanonicalInput, 'method' | 'bucket' | 'key'>): string {
-  return `${method.toUpperCase()}\n${bucket ? `/${encodeRfc3986(bucket)}/${encodeKey(key ?? '')}` : '/'}`
-}
-
-function joinBlocks(start: string, query: string, headers: string, additional: readonly string[]): string {
-  return `${start}\n${query}\n${headers}\n${additional.join(';')}\n${UNSIGNED_PAYLOAD}`
-}
-
-function canonicalHeaders(headers: Readonly<Record<string, string>>, additional: readonly string[]): string {
-  const lines: string[] = []
-  for (const [name, value] of Object.entries(headers)) {
-    const lower = name.toLowerCase()
-    if (isSignedByDefault(lower) || additional.includes(lower)) lines.push(`${lower}:${value.trim()}\n`)
-  }
-  return lines.sort(byName).join('')
-}
-
-function isSignedByDefault(lowerName: string): boolean {
-  return lowerName.startsWith('x-oss-') || lowerName === 'content-type' || lowerName === 'content-md5'
-}
-
-/** Lines order by header name alone: with the value in the comparison, `x-a` and `x-a-b` could change places. */
-function byName(left: string, right: string): number {
-  const a = left.slice(0, left.indexOf(':'))
-  const b = right.slice(0, right.indexOf(':'))
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-type EncodedPair = readonly [encodedName: string, printed: string]
-
-function encodePairs(query: QueryV4): EncodedPair[] {
-  const pairs = Array.isArray(query) ? query : Object.entries(query)
-  return pairs.map(([name, value]: readonly [string, string | null]) => {
-    const encodedName = encodeRfc3986(name)
-    return [
-      encodedName,
-      value === null || value === '' ? encodedName : `${encodedName}=${encodeRfc3986(value)}`,
-    ] as const
-  })
-}
-
-function joinSorted(pairs: EncodedPair[]): string {
-  return pairs
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([, printed]) => printed)
-    .join('&')
 }
 
 /** Signs a canonical request: hex HMAC-SHA256 under the key of (secret, day, region). `timestamp` as from `timestampV4`. */
@@ -176,47 +56,17 @@ function signingKey(secret: string, date: string, region: string): KeyObject {
 }
 
 /** What every URL of one batch shares. `expiresSeconds` is 1 to 604800. */
-export interface PresignBatch extends UrlTarget {
-  readonly method: string
-  readonly region: string
+export interface PresignBatch extends Omit<PresignTextBatch, 'accessKeyId' | 'securityToken'> {
   readonly credentials: CredentialsV4
-  readonly now: Date
-  readonly expiresSeconds: number
-  readonly additionalHeaders?: readonly string[]
 }
 
-/** What differs from URL to URL: `headers` are those whose values get bound (those signed by default and the additional ones). */
-export interface PresignOne {
-  readonly query?: QueryV4
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-/** Prepares presigning of many URLs of one object, such as its parts: what they share is encoded once, so each URL costs one
- *  SHA-256 and one HMAC. Throws RangeError on an expiry out of bounds. The holder of a URL must send exactly the bound headers,
- *  and no other Content-Type or `x-oss-*` header. */
-export function createPresignerV4(batch: PresignBatch): (one: PresignOne) => string {
-  const { region, credentials, expiresSeconds } = batch
-  if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1 || expiresSeconds > MAX_EXPIRES_SECONDS) {
-    throw new RangeError(`expiresSeconds must be an integer from 1 to ${MAX_EXPIRES_SECONDS}`)
-  }
-  const timestamp = timestampV4(batch.now)
-  const additional = additionalHeaderNames(batch.additionalHeaders)
-  const shared = encodePairs({
-    'x-oss-signature-version': ALGORITHM_V4,
-    'x-oss-credential': `${credentials.accessKeyId}/${scopeV4(timestamp, region)}`,
-    'x-oss-date': timestamp,
-    'x-oss-expires': String(expiresSeconds),
-    ...(credentials.securityToken ? { 'x-oss-security-token': credentials.securityToken } : {}),
-    ...(additional.length > 0 ? { 'x-oss-additional-headers': additional.join(';') } : {}),
-  })
-  const root = ossUrl(batch)
-  const start = startLines(batch)
-
-  return ({ query = {}, headers = {} }) => {
-    for (const name of additional) assertHeaderPresent(headers, name)
-    const signed = joinSorted([...encodePairs(query), ...shared])
-    const request = joinBlocks(start, signed, canonicalHeaders(headers, additional), additional)
-    return `${root}?${signed}&x-oss-signature=${signatureV4(credentials.accessKeySecret, timestamp, region, request)}`
+/** Presigns many URLs of one object, such as its parts; see `createPresignTextV4`, also for what it throws. */
+export function createPresignerV4({ credentials, ...batch }: PresignBatch): (one: PresignOne) => string {
+  const { accessKeyId, securityToken, accessKeySecret } = credentials
+  const textOf = createPresignTextV4({ ...batch, accessKeyId, securityToken })
+  return (one) => {
+    const { timestamp, canonicalRequest, urlWith } = textOf(one)
+    return urlWith(signatureV4(accessKeySecret, timestamp, batch.region, canonicalRequest))
   }
 }
 
@@ -249,10 +99,4 @@ export function signHeadersV4(input: HeaderSignInput): Record<string, string> {
   const names = additional.length > 0 ? `,AdditionalHeaders=${additional.join(';')}` : ''
   const credential = `${credentials.accessKeyId}/${scopeV4(timestamp, region)}`
   return { ...headers, Authorization: `${ALGORITHM_V4} Credential=${credential}${names},Signature=${signature}` }
-}
-
-function assertHeaderPresent(headers: Readonly<Record<string, string>>, lowerName: string): void {
-  if (!Object.keys(headers).some((name) => name.toLowerCase() === lowerName)) {
-    throw new TypeError(`the header ${lowerName} is to be signed but has no value`)
-  }
 }

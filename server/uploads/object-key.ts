@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { encodeRfc3986 } from '../oss/sign-v4.ts'
+import { encodeRfc3986 } from '@partway/client/contract'
 
 const plainSegment = /^[A-Za-z0-9._-]{1,64}$/
 const maxNameBytes = 200

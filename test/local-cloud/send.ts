@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, request } from 'node:http'
-import { type CredentialsV4, ossUrl, presignV4, type QueryV4, signHeadersV4 } from '../../server/oss/sign-v4.ts'
+import { ossUrl, type QueryV4 } from '@partway/client/contract'
+import { type CredentialsV4, presignV4, signHeadersV4 } from '../../server/oss/sign-v4.ts'
 import { ROOT_KEY, TEST_BUCKET, TEST_REGION } from '../support/local-cloud.ts'
 
 /** One request to the local cloud, signed in its headers unless `sign` says otherwise. */

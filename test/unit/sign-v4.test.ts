@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
 import {
   additionalHeaderNames,
   canonicalQueryV4,
   canonicalRequestV4,
-  createPresignerV4,
   encodeKey,
   encodeRfc3986,
-  keyChainV4,
   ossUrl,
-  presignV4,
-  signHeadersV4,
   timestampV4,
-} from '../../server/oss/sign-v4.ts'
+} from '@partway/client/contract'
+import { describe, expect, it } from 'vitest'
+import { createPresignerV4, keyChainV4, presignV4, signHeadersV4 } from '../../server/oss/sign-v4.ts'
 import { CLOCK, headerVectors, KEY, presignVectors } from '../local-cloud/vectors-v4.ts'
 
 const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex')

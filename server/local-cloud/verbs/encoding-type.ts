@@ -1,4 +1,4 @@
-import { encodeRfc3986 } from '../../oss/sign-v4.ts'
+import { encodeRfc3986 } from '@partway/client/contract'
 import { invalidArgument } from '../oss-error.ts'
 import type { OssRequest } from '../oss-request.ts'
 import type { XmlElement } from '../xml.ts'
