@@ -63,5 +63,6 @@ export const replyShapes = {
   parts: fields({ parts: listOf(storedPart), nextAfter: orNull(isWhole) }),
   uploads: fields({ uploads: listOf(upload), nextCursor: orNull(isText) }),
   uploadCredentials: fields({ ...credentials, key: isText, uploadId: isText }),
+  directCredentials: fields({ ...credentials, prefix: isText }),
   any: isObject,
 }

@@ -40,6 +40,8 @@ export interface UploadApi {
   grantParts(id: string, parts: RequestBody<'grantParts'>['parts'], options?: CallOptions): Promise<Reply<'grantParts'>>
   /** STS credentials for the upload's object. They are secrets until they expire. */
   grantCredentials(id: string, options?: CallOptions): Promise<Reply<'grantCredentials'>>
+  /** STS credentials for the caller's own folder, to start uploads there without Partway. They are secrets until they expire. */
+  grantDirectCredentials(options?: CallOptions): Promise<Reply<'grantDirectCredentials'>>
   /** Reports up to 1,000 parts as stored. The server shows them, and checks them before it joins them. */
   saveCheckpoint(
     id: string,
@@ -91,6 +93,8 @@ export function createUploadApi(
       bodyOf({ ...options, method: 'POST', path: pathOf(id, '/grants'), body: { parts } }, replyShapes.grants),
     grantCredentials: (id, options) =>
       bodyOf({ ...options, method: 'POST', path: pathOf(id, '/credentials') }, replyShapes.uploadCredentials),
+    grantDirectCredentials: (options) =>
+      bodyOf({ ...options, method: 'POST', path: '/v1/credentials' }, replyShapes.directCredentials),
     saveCheckpoint: (id, parts, options) =>
       bodyOf({ ...options, method: 'PUT', path: pathOf(id, '/checkpoint'), body: { parts } }, replyShapes.upload),
     completeUpload: (id, body, options) =>
