@@ -15,7 +15,10 @@ export default defineConfig({
         name,
         include: [`test/${name}/**/*.test.ts`],
         environment: 'node',
-        setupFiles: ['unit', 'http'].includes(name) ? ['test/support/fixed-seed.ts'] : [],
+        setupFiles: [
+          'test/support/secret-watch-setup.ts',
+          ...(['unit', 'http'].includes(name) ? ['test/support/fixed-seed.ts'] : []),
+        ],
         ...(name === 'browser' ? { globalSetup: 'test/support/sdk-bundle.ts' } : {}),
         testTimeout: timeoutsMs[name] ?? 60_000,
         hookTimeout: 120_000,

@@ -22,6 +22,8 @@ export interface SecurityTokens {
 }
 
 const PREFIX = 'CAIS'
+/** So that secrets of the stand-in are known for what they are wherever they turn up. */
+const SECRET_PREFIX = 'PartwayLocalSts'
 
 /** Temporary credentials without a table: key ids carry a check, secrets are derived, tokens are sealed (AES-256-GCM), all under
  *  `masterKey` (32 bytes, kept in the data directory). */
@@ -29,7 +31,7 @@ export function createSecurityTokens(masterKey: Buffer): SecurityTokens {
   const derive = (purpose: string, text = '') => createHmac('sha256', masterKey).update(`${purpose}\n${text}`).digest()
   const sealKey = derive('token')
   const checkOf = (id: string) => letters(derive('id', id).subarray(0, 9))
-  const secretFor = (accessKeyId: string) => letters(derive('secret', accessKeyId))
+  const secretFor = (accessKeyId: string) => SECRET_PREFIX + letters(derive('secret', accessKeyId))
 
   const secretOf = (accessKeyId: string) => {
     const match = /^STS\.([A-Za-z0-9]{12})([A-Za-z0-9]{12})$/.exec(accessKeyId)

@@ -13,6 +13,8 @@ import { listen } from '../../server/http/http-server.ts'
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../server/local-cloud/local-cloud.ts'
 import { createLogger } from '../../server/log.ts'
 import { createTestDatabase } from './database.ts'
+import { assertNoLeak, closed, opened, protect, protectPassword, watch } from './secret-watch.ts'
+import { watchReplies } from './watched-replies.ts'
 
 export interface TestAppOptions extends AppOptions {
   /** Variables of the server, beside what the test app sets itself. */
@@ -38,10 +40,12 @@ export interface TestApp {
   databaseUrl: string
   /** Every line logged so far, as text. */
   logLines: string[]
+  /** Rejects also when a secret is in anything that was logged, counted, answered or stored: see secret-watch.ts. */
   close(): Promise<void>
 }
 
 export const TEST_JWT_SECRET = 'the-secret-of-all-tests-32-bytes-long'
+const TEST_METRICS_TOKEN = 'the-metrics-token-of-all-tests-32-bytes'
 
 /** The whole server over real HTTP on a free port, with a database of its own and the local cloud. */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -52,6 +56,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const planned = loadConfig({
     PARTWAY_DATA_DIR: dataDir,
     JWT_SECRET: TEST_JWT_SECRET,
+    METRICS_TOKEN: TEST_METRICS_TOKEN,
     DATABASE_URL: databaseUrl,
     LOG_LEVEL: 'debug',
     ...options.environment,
@@ -65,11 +70,14 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     sts: { ...planned.sts, endpoint: cloud.stsUrl },
   }
   const config = options.config ? options.config(located) : located
+  protectSecretsOf(config)
   const logLines: string[] = []
   const log = createLogger({ level: config.logLevel, destination: linesInto(logLines) })
   const deps = createDeps(config, { log, ...options.deps })
   const app = createApp(deps, options)
-  const server = await listen(options.mount ? mounted(app, options.mount) : app, '127.0.0.1', 0)
+  const handle = watchReplies(options.mount ? mounted(app, options.mount) : app)
+  const server = await listen(handle, '127.0.0.1', 0)
+  opened(deps)
   return {
     url: `http://127.0.0.1:${server.port}${options.mount?.path ?? ''}`,
     token: (claims = {}) => testToken(claims),
@@ -83,6 +91,10 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       if (!beside) await cloud.close()
       await database?.close()
       await rm(dataDir, { recursive: true, force: true })
+      watch('the log', logLines.join(''))
+      watch('the metrics', (await deps.metrics.expose()).text)
+      closed(deps)
+      assertNoLeak()
     },
   }
 }
@@ -91,6 +103,14 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 export function testToken(claims: Partial<DevClaims> = {}): string {
   const defaults: DevClaims = { subject: 'alice', scopes: ['uploads'], ttlSeconds: 600 }
   return mintDevToken({ secret: TEST_JWT_SECRET }, { ...defaults, ...claims })
+}
+
+function protectSecretsOf({ jwt, oss, http, database, localCloud }: Config): void {
+  if (jwt.key?.kind === 'secret') protect(jwt.key.secret)
+  protect(oss.credentials?.accessKeySecret)
+  protect(http.metricsToken)
+  protectPassword(database.url)
+  protect(localCloud?.rootAccessKeySecret, 'root-key')
 }
 
 function mounted(app: express.Express, { path, before }: NonNullable<TestAppOptions['mount']>): express.Express {

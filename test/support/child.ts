@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { protectVariables } from './secret-watch.ts'
+import { watchOutput } from './watched-output.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -30,6 +32,7 @@ export function startChild(args: readonly string[], env: Record<string, string>)
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.add(child)
+  protectVariables(env)
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {
@@ -41,6 +44,7 @@ export function startChild(args: readonly string[], env: Record<string, string>)
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.on('close', (code, signal) => {
       running.delete(child)
+      watchOutput(args, `${stdout}${stderr}`)
       resolve({ code, signal })
     })
   })

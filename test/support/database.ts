@@ -10,6 +10,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { migrate } from '../../server/db/migrate.ts'
 import { packageMigrationsDirectory, readMigrationFiles } from '../../server/db/migration-files.ts'
+import { closed, opened, protectPassword, watch } from './secret-watch.ts'
 
 export type TestDatabase = { databaseUrl: string; close(): Promise<void> }
 
@@ -26,10 +27,18 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await administrate(serverUrl, (admin) =>
     admin.query(`create database ${name} template ${template} strategy file_copy`),
   )
-  return {
-    databaseUrl: withDatabase(serverUrl, name),
-    close: () => administrate(serverUrl, (admin) => admin.query(`drop database if exists ${name} with (force)`)),
+  const databaseUrl = withDatabase(serverUrl, name)
+  const database: TestDatabase = {
+    databaseUrl,
+    async close() {
+      await administrate(databaseUrl, watchRows)
+      await administrate(serverUrl, (admin) => admin.query(`drop database if exists ${name} with (force)`))
+      closed(database)
+    },
   }
+  protectPassword(databaseUrl)
+  opened(database)
+  return database
 }
 
 /** An empty database, without migrations. */
@@ -40,6 +49,20 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   return {
     databaseUrl: withDatabase(serverUrl, name),
     close: () => administrate(serverUrl, (admin) => admin.query(`drop database if exists ${name} with (force)`)),
+  }
+}
+
+/** Looks for secrets in every row of every table. */
+async function watchRows(sql: pg.Client): Promise<void> {
+  const tables = await sql.query<{ name: string }>(
+    `select quote_ident(tablename) as name from pg_tables where schemaname = 'public'`,
+  )
+  if (tables.rows.length === 0) throw new Error('a test database without tables')
+  for (const { name } of tables.rows) {
+    const rows = await sql.query<{ text: string | null }>(
+      `select string_agg(row::text, chr(10)) as text from ${name} as row`,
+    )
+    watch(`a row of ${name}`, rows.rows[0]?.text ?? '')
   }
 }
 

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { protectVariables } from './secret-watch.ts'
+import { watchOutput } from './watched-output.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -39,6 +41,7 @@ export function runPartway(
       stdio: ['ignore', 'pipe', 'pipe', ...(withChannel ? (['ipc'] as const) : [])],
     },
   )
+  protectVariables(env)
   let stdout = ''
   let stderr = ''
   child.stdout?.on('data', (chunk) => {
@@ -49,7 +52,10 @@ export function runPartway(
   })
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     // 'close' also waits for what was printed, but never comes when this side has disconnected the channel.
-    child.once(withChannel ? 'exit' : 'close', (code, signal) => resolve(code ?? signal ?? 1))
+    child.once(withChannel ? 'exit' : 'close', (code, signal) => {
+      watchOutput(args, `${stdout}${stderr}`)
+      resolve(code ?? signal ?? 1)
+    })
   })
   return { child, stdout: () => stdout, stderr: () => stderr, ended }
 }
