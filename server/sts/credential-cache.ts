@@ -23,6 +23,8 @@ export interface CredentialCacheOptions {
 
 interface Entry {
   credentials: TemporaryCredentials
+  /** Until then they may be handed out. */
+  usableUntilMs: number
   /** From then on the next caller has them renewed, and is given these meanwhile. */
   renewAtMs: number
 }
@@ -31,6 +33,8 @@ const tries = 3
 const firstDelayMs = 200
 // After so long a caller has waited enough: no further try is begun.
 const retryWithinMs = 5_000
+// Between renewals that fail, where the failure names no other time.
+const renewalPauseSeconds = 5
 
 /**
  * AssumeRole may be called 100 times per second and account. This remembers credentials per exact request, as long as they have
@@ -46,11 +50,15 @@ export function createCredentialCache(options: CredentialCacheOptions): Credenti
   const entries = new Map<string, Entry>()
   const flights = new Map<string, Promise<TemporaryCredentials>>()
 
-  function remember(key: string, credentials: TemporaryCredentials): void {
+  function remember(key: string, credentials: TemporaryCredentials, deadAtMs: number): void {
     const nowMs = now().getTime()
-    const usableMs = credentials.expiresAt.getTime() - MIN_LEFT_SECONDS * 1000 - nowMs
+    const usableUntilMs = deadAtMs - MIN_LEFT_SECONDS * 1000
     entries.delete(key)
-    entries.set(key, { credentials, renewAtMs: nowMs + usableMs * (0.5 + 0.4 * random()) })
+    entries.set(key, {
+      credentials,
+      usableUntilMs,
+      renewAtMs: nowMs + (usableUntilMs - nowMs) * (0.5 + 0.4 * random()),
+    })
     for (const oldest of entries.keys()) {
       if (entries.size <= maxEntries) break
       entries.delete(oldest)
@@ -82,14 +90,28 @@ export function createCredentialCache(options: CredentialCacheOptions): Credenti
   function fly(key: string, request: AssumeRoleRequest): Promise<TemporaryCredentials> {
     const underWay = flights.get(key)
     if (underWay !== undefined) return underWay
+    const askedAtMs = now().getTime()
     const flight = obtain(request)
       .then((credentials) => {
-        remember(key, credentials)
+        // By our own clock, too: where that one is behind, their end seems further away than it is.
+        const deadAtMs = Math.min(credentials.expiresAt.getTime(), askedAtMs + request.ttlSeconds * 1000)
+        remember(key, credentials, deadAtMs)
         return credentials
       })
       .finally(() => flights.delete(key))
     flights.set(key, flight)
     return flight
+  }
+
+  /** Nobody waits for it, and after a failure nobody causes another one at once. */
+  async function renew(key: string, request: AssumeRoleRequest, entry: Entry): Promise<void> {
+    try {
+      await fly(key, request)
+    } catch (error) {
+      const seconds = (error instanceof IssuerProblem ? error.retryAfterSeconds : undefined) ?? renewalPauseSeconds
+      entry.renewAtMs = now().getTime() + seconds * 1000
+      options.onRenewalFailure?.(error)
+    }
   }
 
   return {
@@ -98,11 +120,10 @@ export function createCredentialCache(options: CredentialCacheOptions): Credenti
       const entry = entries.get(key)
       if (!entry) return fly(key, request)
       entries.delete(key)
-      if (!isLasting(entry.credentials, now())) return fly(key, request)
+      const nowMs = now().getTime()
+      if (nowMs > entry.usableUntilMs) return fly(key, request)
       entries.set(key, entry)
-      if (now().getTime() >= entry.renewAtMs && !flights.has(key)) {
-        fly(key, request).catch((error: unknown) => options.onRenewalFailure?.(error))
-      }
+      if (nowMs >= entry.renewAtMs && !flights.has(key)) void renew(key, request, entry)
       return entry.credentials
     },
     close: () => issuer.close(),

@@ -127,6 +127,23 @@ describe('credentials', () => {
     expect(await outcomeOf(ask())).toMatch(/^credentials-unavailable refused/)
   })
 
+  it.each([-840_000, 240_000])(
+    'reach nobody with less when the clocks of server and STS are %i ms apart',
+    async (lateMs) => {
+      const { ask, wait, calls } = world({ issuedLateMs: lateMs })
+      // Whatever the clocks say, credentials are 900 s after they were made as dead as can be.
+      const madeAtSeconds: number[] = []
+      for (let second = 0; second < 3600; second += 5) {
+        const { accessKeyId } = await ask()
+        await settle()
+        while (madeAtSeconds.length < calls.length) madeAtSeconds.push(second)
+        const madeAt = madeAtSeconds[Number(accessKeyId.slice('STS.'.length)) - 1] ?? Number.NaN
+        expect(madeAt + 900 - second).toBeGreaterThanOrEqual(600)
+        wait(5)
+      }
+    },
+  )
+
   it('of scopes begun together do not come due together', async () => {
     const { ask, wait, calls } = world()
     for (let scope = 0; scope < 200; scope++) await ask(`s${scope}`)
@@ -200,6 +217,28 @@ describe('while STS is down', () => {
     const outcomes = await Promise.all(Array.from({ length: 50 }, (_, scope) => outcomeOf(ask(`s${scope}`))))
     expect(calls.length - before).toBe(1)
     expect(outcomes.every((outcome) => outcome.startsWith('credentials-unavailable unreachable'))).toBe(true)
+  })
+})
+
+describe('a renewal that fails', () => {
+  it('is told once, however many callers are served meanwhile, and not begun by each of the next ones', async () => {
+    const { ask, wait, fail, calls, renewalFailures } = world()
+    await ask()
+    fail('unreachable')
+    wait(280)
+    await Promise.all(Array.from({ length: 100 }, () => ask()))
+    for (let round = 0; round < 20; round++) await settle()
+    expect([calls.length, renewalFailures.length]).toEqual([4, 1])
+    for (let caller = 0; caller < 100; caller++) {
+      expect(await outcomeOf(ask())).toBe('ok')
+      await settle()
+    }
+    expect([calls.length, renewalFailures.length]).toEqual([4, 1])
+    fail(null)
+    wait(10)
+    await ask()
+    await settle()
+    expect((await ask()).accessKeyId).toBe('STS.5')
   })
 })
 
