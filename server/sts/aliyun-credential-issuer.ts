@@ -1,4 +1,4 @@
-import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpAgent, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import RpcClient from '@alicloud/pop-core'
 import { type CredentialIssuer, IssuerProblem, type TemporaryCredentials } from './credential-issuer.ts'
@@ -19,6 +19,8 @@ export interface AliyunIssuerOptions {
 
 const apiVersion = '2015-04-01'
 const defaultTimeoutMs = 8_000
+// The package's own errors say more than ours: they come first.
+const graceMs = 500
 // More calls than these wait for a connection: the account's 100 calls per second are soon spent anyway.
 const maxConnections = 32
 
@@ -46,8 +48,17 @@ export function createAliyunCredentialIssuer(options: AliyunIssuerOptions): Cred
       const startedAt = performance.now()
       let outcome = 'unreachable'
       try {
-        const call = client.request<unknown>('AssumeRole', parameters, { method: 'POST', agent, timeout: timeoutMs })
-        const credentials = credentialsOf(await inTime(call, timeoutMs))
+        const credentials = credentialsOf(
+          await inTime(timeoutMs, (signal) => {
+            const beforeRequest = (request: RequestOptions) => ({ ...request, signal })
+            return client.request<unknown>('AssumeRole', parameters, {
+              method: 'POST',
+              agent,
+              timeout: timeoutMs,
+              beforeRequest,
+            })
+          }),
+        )
         outcome = 'ok'
         return credentials
       } catch (thrown) {
@@ -64,14 +75,19 @@ export function createAliyunCredentialIssuer(options: AliyunIssuerOptions): Cred
   }
 }
 
-/** The package's own limit begins with the connection; name lookups and the wait for a free one are under no limit but this. */
-async function inTime<T>(call: Promise<T>, timeoutMs: number): Promise<T> {
+/** The package's own limit is one for each step, and leaves what it has given up on to itself: an answer that never ends would keep its
+ *  connection, and fill the memory. This limit is for everything, and whatever fails is ended. */
+async function inTime<T>(timeoutMs: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(problemOf('unreachable', new StsError('Timeout'))), timeoutMs + 500)
+    timer = setTimeout(() => reject(problemOf('unreachable', new StsError('Timeout'))), timeoutMs + graceMs)
   })
   try {
-    return await Promise.race([call, tooLate])
+    return await Promise.race([call(ending.signal), tooLate])
+  } catch (error) {
+    ending.abort()
+    throw error
   } finally {
     clearTimeout(timer)
   }

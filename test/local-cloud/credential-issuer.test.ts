@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createAliyunCredentialIssuer } from '../../server/sts/aliyun-credential-issuer.ts'
 import { createCredentialCache } from '../../server/sts/credential-cache.ts'
@@ -152,6 +152,27 @@ describe('the issuer', () => {
     const problem = await failureOf(issuer({ endpoint: stub.url, timeoutMs: 100 }).assumeRole(request))
     expect(problem.failure).toBe('unreachable')
     await stub.close()
+  })
+
+  it('lets go of an answer that never ends: its connection is free for the next caller', async () => {
+    const open = new Set<Socket>()
+    const server = createServer((_, response) => {
+      response.writeHead(200)
+      // Never idle, so no timeout of the socket ends it.
+      const drip = setInterval(() => response.write(' '), 10)
+      response.on('close', () => clearInterval(drip))
+    })
+    server.on('connection', (socket) => {
+      open.add(socket)
+      socket.on('close', () => open.delete(socket))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const hanging = issuer({ endpoint, timeoutMs: 100 })
+    const problems = await Promise.all(Array.from({ length: 40 }, () => failureOf(hanging.assumeRole(request))))
+    expect(new Set(problems.map(({ failure }) => failure))).toEqual(new Set(['unreachable']))
+    await expect.poll(() => open.size).toBe(0)
+    server.close()
   })
 
   it('passes on that the server has no key of its own', async () => {
