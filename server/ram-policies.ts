@@ -1,6 +1,8 @@
+import { actionsOf } from './cloud-operations.ts'
+
 /**
- * The RAM policies an operator attaches, as values: what the README prints, and what the local cloud runs the server under.
- * An action stands here only because some call in server/oss needs it. Actions: OSS "RAM Policy overview".
+ * The RAM policies an operator attaches, as values: what the README prints, and what the local cloud runs the server under. Their actions
+ * are those of the operations in cloud-operations.ts, and no others.
  */
 export interface RamPolicyDocument {
   Version: '1'
@@ -11,7 +13,7 @@ export interface RamPolicyDocument {
  * What a holder of vended credentials may do: send parts, see which are stored, give up. `oss:PutObject` is UploadPart, and unavoidably
  * also Initiate, Complete and PutObject on the same key: RAM knows no narrower right.
  */
-export const clientActions = ['oss:PutObject', 'oss:ListParts', 'oss:AbortMultipartUpload'] as const
+export const clientActions = actionsOf('vended', 'object')
 
 /** The ARN of objects of a bucket, in any region and of any owner, which RAM's grammar wants as `*`. */
 export function objectArn(bucket: string, keyPattern: string): string {
@@ -28,34 +30,26 @@ export function serverPolicy({
   keyPrefix: string
   roleArn?: string | null
 }): RamPolicyDocument {
+  const bucketArn = `acs:oss:*:*:${bucket}`
   return {
     Version: '1',
     Statement: [
-      {
-        Effect: 'Allow',
-        Action: [
-          // Initiate, presigned UploadPart, Complete, and Put for empty files.
-          'oss:PutObject',
-          'oss:ListParts',
-          'oss:AbortMultipartUpload',
-          // HeadObject: is the object there, and is it ours?
-          'oss:GetObject',
-          // Only for an object of ours that turned out damaged.
-          'oss:DeleteObject',
-        ],
-        Resource: [objectArn(bucket, `${keyPrefix}*`)],
-      },
-      // After a crash: which multipart uploads of this key exist? A right on the bucket: never give it to clients.
-      { Effect: 'Allow', Action: ['oss:ListMultipartUploads'], Resource: [`acs:oss:*:*:${bucket}`] },
-      // Only to look: is there a lifecycle rule for forgotten uploads, is the bucket versioned? Without them nobody is warned.
-      {
-        Effect: 'Allow',
-        Action: ['oss:GetBucketLifecycle', 'oss:GetBucketInfo'],
-        Resource: [`acs:oss:*:*:${bucket}`],
-      },
-      ...(roleArn ? [{ Effect: 'Allow' as const, Action: ['sts:AssumeRole'], Resource: [roleArn] }] : []),
+      allow(actionsOf('server', 'object'), objectArn(bucket, `${keyPrefix}*`)),
+      allow(actionsOf('server', 'bucket', 'uploads'), bucketArn),
+      // Only to look: without them nobody is warned of what is missing there.
+      allow(actionsOf('server', 'bucket', 'warnings'), bucketArn),
+      ...(roleArn ? [allow(actionsOf('server', 'role'), roleArn)] : []),
     ],
   }
+}
+
+/** What `doctor --fix` may do besides: for whoever runs it, and not for the server. */
+export function fixPolicy({ bucket }: { bucket: string }): RamPolicyDocument {
+  return { Version: '1', Statement: [allow(actionsOf('doctor --fix', 'bucket'), `acs:oss:*:*:${bucket}`)] }
+}
+
+function allow(actions: readonly string[], ...resources: string[]) {
+  return { Effect: 'Allow' as const, Action: actions, Resource: resources }
 }
 
 /**
@@ -74,9 +68,7 @@ export function uploaderRolePolicy({
   const prefixes = directPrefix === null ? [keyPrefix] : [keyPrefix, directPrefix]
   return {
     Version: '1',
-    Statement: [
-      { Effect: 'Allow', Action: clientActions, Resource: prefixes.map((prefix) => objectArn(bucket, `${prefix}*`)) },
-    ],
+    Statement: [allow(clientActions, ...prefixes.map((prefix) => objectArn(bucket, `${prefix}*`)))],
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Addressing } from '@partway/client/contract'
+import type { OssOperation } from '../cloud-operations.ts'
 import { callbackHeaders } from './callback-headers.ts'
 import type { CompleteOutcome, ObjectAttributes, ObjectStore } from './object-store.ts'
 import { StorageProblem } from './object-store.ts'
@@ -242,7 +243,7 @@ async function outcomeOf(send: () => Promise<OssReply>): Promise<CompleteOutcome
   }
 }
 
-function unreadable(operation: string): StorageProblem {
+function unreadable(operation: OssOperation): StorageProblem {
   return new StorageProblem('Object storage gave no usable answer.', {
     cause: new Error(`${operation}: a reply of 2xx without what it must contain`),
     maybeApplied: true,

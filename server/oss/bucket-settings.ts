@@ -1,3 +1,4 @@
+import type { OssOperation } from '../cloud-operations.ts'
 import { StorageProblem } from './object-store.ts'
 import { OssError, type OssReply, textOf } from './oss-reply.ts'
 import { createOssRequester, type OssConnection } from './oss-request.ts'
@@ -30,12 +31,12 @@ export interface BucketSettings {
 
 export function createBucketSettings(connection: OssConnection): BucketSettings {
   const oss = createOssRequester(connection)
-  const read = async (operation: string, subresource: string, absent: string) => {
+  const read = async (operation: OssOperation, subresource: string, absent: string) => {
     const query = { [subresource]: null }
     const reply = await oss.send({ operation, method: 'GET', query, expect: [absent], repeatable: true })
     return reply.errorCode ? null : reply.text
   }
-  const write = async (operation: string, subresource: string, xml: string) => {
+  const write = async (operation: OssOperation, subresource: string, xml: string) => {
     await oss.send({ operation, method: 'PUT', query: { [subresource]: null }, body: xml, repeatable: true })
   }
   return {

@@ -1,11 +1,12 @@
 import { XMLParser } from 'fast-xml-parser'
+import type { OssOperation } from '../cloud-operations.ts'
 
 /* What OSS answered: headers, XML, and errors in their several places. */
 
 /** What is known of the call when its answer is read. */
 export interface ExpectedReply {
   /** As OSS names it, such as ListParts. */
-  operation: string
+  operation: OssOperation
   method: string
   /** Error codes that are answers and not failures, such as NoSuchUpload. */
   expect?: readonly string[]
@@ -24,7 +25,7 @@ export interface OssReply {
 
 /** What went wrong at OSS, for the log: never the request, whose signature is a secret. */
 export class OssError extends Error {
-  readonly operation: string
+  readonly operation: OssOperation
   readonly status: number
   readonly code: string
   readonly ec: string | undefined
@@ -33,7 +34,7 @@ export class OssError extends Error {
   readonly endpoint: string | undefined
 
   constructor(
-    operation: string,
+    operation: OssOperation,
     status: number,
     code: string,
     ec: string | undefined,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Addressing, canonicalQueryV4, ossUrl, type QueryV4 } from '@partway/client/contract'
 import { Agent, request } from 'undici'
+import type { OssOperation } from '../cloud-operations.ts'
 import type { CredentialSource } from './credential-source.ts'
 import { StorageProblem } from './object-store.ts'
 import { type ExpectedReply, interpretReply, OssError, type OssReply } from './oss-reply.ts'
@@ -16,7 +17,7 @@ export interface OssConnection {
   credentials: CredentialSource
   now: () => Date
   /** Told of every call: the operation as OSS names it, `ok`, an OSS error code or `unreachable`, and its duration. */
-  observe?: (operation: string, outcome: string, seconds: number) => void
+  observe?: (operation: OssOperation, outcome: string, seconds: number) => void
 }
 
 export interface OssCall extends ExpectedReply {

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import RpcClient from '@alicloud/pop-core'
+import type { StsOperation } from '../cloud-operations.ts'
 import { type CredentialIssuer, IssuerProblem, type TemporaryCredentials } from './credential-issuer.ts'
 import { problemOf, problemOfCode, StsError, saneWord } from './sts-error.ts'
 
@@ -17,6 +18,7 @@ export interface AliyunIssuerOptions {
   observe?: (outcome: string, seconds: number) => void
 }
 
+const operation: StsOperation = 'AssumeRole'
 const apiVersion = '2015-04-01'
 const defaultTimeoutMs = 8_000
 // The package's own errors say more than ours: they come first.
@@ -51,7 +53,7 @@ export function createAliyunCredentialIssuer(options: AliyunIssuerOptions): Cred
         const credentials = credentialsOf(
           await inTime(timeoutMs, (signal) => {
             const beforeRequest = (request: RequestOptions) => ({ ...request, signal })
-            return client.request<unknown>('AssumeRole', parameters, {
+            return client.request<unknown>(operation, parameters, {
               method: 'POST',
               agent,
               timeout: timeoutMs,

@@ -1,19 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { endpoints, problemCodes, problems } from '@partway/client/contract'
 import { describe, expect, it } from 'vitest'
-import { serverPolicy, trustPolicy, uploaderRolePolicy } from '../../server/ram-policies.ts'
+import { withRights } from '../../.ci/readme-rights.ts'
 import { Variables } from '../../server/variables.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const places = { bucket: 'my-bucket', keyPrefix: 'uploads/' }
-const accountId = '1234567890123456'
-
-/** The JSON block that follows a comment naming it. */
-function policyInReadme(name: string): unknown {
-  const block = new RegExp(`<!-- policy: ${name} -->\n\`\`\`json\n([^\`]*)\`\`\``).exec(readme)
-  return JSON.parse(block?.[1] ?? 'null')
-}
-
 /** All `code` words of the table under a heading line. */
 function codesInTable(header: string): string[] {
   const table = readme.slice(readme.indexOf(header)).split('\n\n')[0] ?? ''
@@ -23,11 +14,21 @@ function codesInTable(header: string): string[] {
 }
 
 describe('the README', () => {
-  it('prints the RAM policies that the code means', () => {
-    const roleArn = `acs:ram::${accountId}:role/partway-uploader`
-    expect(policyInReadme('server')).toEqual(serverPolicy({ ...places, roleArn }))
-    expect(policyInReadme('role')).toEqual(uploaderRolePolicy(places))
-    expect(policyInReadme('trust')).toEqual(trustPolicy({ accountId, userName: 'partway-server' }))
+  it('prints the operations and RAM policies that the code means; "npm run docs" writes them', () => {
+    expect(readme).toBe(withRights(readme))
+    // Neither a row or statement too few nor one too many goes unseen, nor a block that is not there.
+    const changes = [
+      (text: string) => text.replace(/^\| HeadObject .*\n/m, ''),
+      (text: string) =>
+        text.replace(/^(\| HeadObject .*\n)/m, '$1| CopyObject | `oss:GetObject` | objects | server | x |\n'),
+      (text: string) => text.replace('"oss:ListParts",', ''),
+      (text: string) => text.replace('"oss:ListParts",', '"oss:ListParts", "oss:ListObjects",'),
+    ]
+    for (const change of changes) {
+      expect(change(readme)).not.toBe(readme)
+      expect(withRights(change(readme))).toBe(readme)
+    }
+    expect(() => withRights(readme.replace('<!-- policy: trust -->', ''))).toThrow('policy: trust')
   })
 
   it('names every problem code and no other, each with its status', () => {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Config } from '../../config.ts'
 import type { ObjectStore, PresignedPart } from '../../oss/object-store.ts'
-import { interpretReply } from '../../oss/oss-reply.ts'
+import { type ExpectedReply, interpretReply } from '../../oss/oss-reply.ts'
 import { type Check, check, type Finding, failed, ok, skipped } from './finding.ts'
 import { put } from './public-endpoint-check.ts'
 import { doctorKey } from './rights-check.ts'
@@ -65,7 +65,7 @@ async function sendWrongLength({ uploads }: Config, { url, headers }: PresignedP
 
 async function sendWrongBytes({ url, headers }: PresignedPart): Promise<Finding> {
   const reply = await put(url, headers, content.toUpperCase())
-  const call = { operation: 'UploadPart', method: 'PUT', expect: ['InvalidDigest', 'BadDigest'] }
+  const call: ExpectedReply = { operation: 'UploadPart', method: 'PUT', expect: ['InvalidDigest', 'BadDigest'] }
   const { errorCode } = interpretReply(call, reply.status, reply.headers, reply.text)
   return errorCode
     ? ok('a part with other bytes than its MD5 says was refused')

@@ -1,6 +1,6 @@
 import type { Config } from '../../config.ts'
 import type { ObjectStore } from '../../oss/object-store.ts'
-import { interpretReply, OssError } from '../../oss/oss-reply.ts'
+import { type ExpectedReply, interpretReply, OssError } from '../../oss/oss-reply.ts'
 import { type Finding, ok } from './finding.ts'
 import { doctorKey } from './rights-check.ts'
 
@@ -15,7 +15,7 @@ export async function checkPublicEndpoint(config: Config, objects: ObjectStore):
   const presign = await objects.presignParts(doctorKey(config), '0'.repeat(32), 60)
   const { url, headers } = presign({ partNumber: 1, sizeBytes: 1 })
   const { status, headers: replied, text } = await put(url, headers, 'x')
-  const call = { operation: 'UploadPart', method: 'PUT', expect: ['NoSuchUpload'] }
+  const call: ExpectedReply = { operation: 'UploadPart', method: 'PUT', expect: ['NoSuchUpload'] }
   const { errorCode } = interpretReply(call, status, replied, text)
   if (!errorCode) throw new OssError('UploadPart', status, 'a part of no upload was taken', undefined, undefined)
   return ok(`part URLs work at ${publicEndpoint} (${publicAddressing}), from here; clients must reach it too`)
