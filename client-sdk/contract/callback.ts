@@ -28,8 +28,15 @@ const CallbackUrl = z
   .max(1024)
   // OSS takes several addresses separated by semicolons, and none with an IPv6 address.
   .regex(/^https?:\/\/[\x21-\x7e]+$/, 'must be an http or https URL, percent-encoded')
-  .refine((value) => !value.includes(';') && isPlainUrl(value), {
+  .refine((value) => !/[;#]/.test(value) && isPlainUrl(value), {
     message: 'must have no semicolon, fragment, password, IPv6 address or broken escape',
+    abort: true,
+  })
+  // What is held against the operator's list is how this parser reads it, and OSS has another: `https://allowed\@other/` is one host to
+  // the first and may be the other to the second. Written as the parser would write it, there is one way to read it.
+  .refine((value) => [value, `${value}/`].includes(new URL(value).href), {
+    message:
+      'must be in its normal form: lower-case host, no default port, a slash before the query, all percent-encoded',
   })
 
 function isPlainUrl(value: string): boolean {
@@ -51,7 +58,10 @@ function isDecodable(path: string): boolean {
 /** A request that OSS sends to the operator's application when it has made the object. */
 export const UploadCallback = z
   .strictObject({
-    url: CallbackUrl.meta({ description: 'Where OSS posts to. Its origin must be one the operator allows.' }),
+    url: CallbackUrl.meta({
+      description:
+        'Where OSS posts to, written as the WHATWG URL standard serializes it. Its origin must be one the operator allows.',
+    }),
     body: text(4096).min(1).meta({
       description:
         'What OSS posts, with variables such as `${object}`, `${size}`, `${crc64}` or `${x:name}`. OSS encodes their values for the `bodyType`, in JSON with their quotes.',

@@ -133,6 +133,13 @@ describe('an upload with a callback', () => {
     ['another scheme', { url: 'http://app.example.com/' }, '/body/callback/url'],
     ['an allowed name in another’s', { url: 'https://app.example.com.evil.test/' }, '/body/callback/url'],
     ['an allowed name as a user', { url: 'https://app.example.com@evil.test/' }, '/body/callback/url'],
+    ['an allowed name before a backslash', { url: 'https://app.example.com\\@evil.test/' }, '/body/callback/url'],
+    ['an allowed name before a question mark', { url: 'https://app.example.com?@evil.test/' }, '/body/callback/url'],
+    ['an allowed name after more slashes', { url: 'https:///app.example.com/' }, '/body/callback/url'],
+    ['an allowed name with an escape', { url: 'https://app%2eexample.com/' }, '/body/callback/url'],
+    ['an empty user', { url: 'https://@app.example.com/' }, '/body/callback/url'],
+    ['an empty fragment', { url: 'https://app.example.com/#' }, '/body/callback/url'],
+    ['a path that goes up', { url: 'https://app.example.com/a/../b' }, '/body/callback/url'],
     ['a second address', { url: 'https://app.example.com/;http://10.0.0.1/' }, '/body/callback/url'],
     ['the Host of another site', { url: 'https://app.example.com/', host: 'intranet' }, '/body/callback/host'],
     ['a variable nobody sets', { body: 'a=${x:other}' }, '/body/callback/body'],
@@ -230,6 +237,7 @@ describe('POST /v1/oss-callback', () => {
     forward()
     const bytes = someBytes(MiB)
     const victim = await createFor(api, bytes)
+    await sendParts(api, victim, bytes)
     await putForeignObject(app.cloud, victim.key, bytes)
     const { upload } = await uploaded({ ...self(), body: `object=${encodeURIComponent(victim.key)}` })
     expect((await complete(upload)).body.callbackResult.status).toBe(200)
