@@ -3,7 +3,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { isPlannedPart, partSize } from './contract/part-plan.ts'
 import { ClientException } from './errors.ts'
 import { type Finished, finishUpload, refusedParts } from './finish-upload.ts'
-import { buffersFor, grantedOf } from './first-parts.ts'
+import { buffersFor } from './first-parts.ts'
 import type { Session } from './open-session.ts'
 import type { PartLedger } from './part-ledger.ts'
 import type { PreparedPart } from './prepared-part.ts'
@@ -28,9 +28,8 @@ export async function finishSession(
   const { plan, storedParts } = session
   const stored = new Set(storedParts.map((part) => part.partNumber))
   const isSamePlan = first.parts.length > 0 && first.parts[0]?.body.sizeBytes === partSize(plan, 1)
-  const ready = isSamePlan ? grantedOf(first.parts, session.grants, stored) : []
-  const readyNumbers = new Set(ready.map((part) => part.partNumber))
-  for (const part of first.parts) if (!readyNumbers.has(part.partNumber)) part.release()
+  const prepared = isSamePlan ? first.parts.filter((part) => !stored.has(part.partNumber)) : []
+  for (const part of first.parts) if (!prepared.includes(part)) part.release()
 
   const buffers = isSamePlan ? first.buffers : buffersFor(plan, options.parallel)
   const sender = createSessionSender(deps, session, ledger, buffers, signal)
@@ -42,6 +41,8 @@ export async function finishSession(
   run.reports.now()
   if (!session.isOurs) await claimSession(deps, session, ledger, signal)
   run.setPhase('sending')
+  const ready = await sender.grantAll(prepared, session.grants)
+  const readyNumbers = new Set(ready.map((part) => part.partNumber))
   let isVerified = !session.isOurs
   await runTogether(signal, [
     async (together) => {

@@ -1,9 +1,8 @@
 import { type BufferPool, createBufferPool } from './buffer-pool.ts'
 import type { ByteSource } from './byte-source.ts'
-import type { PartGrant } from './contract/part.ts'
 import { type PartPlan, partSize } from './contract/part-plan.ts'
 import type { Hashing } from './hashing.ts'
-import { type GrantedPart, type PreparedPart, preparePart } from './prepared-part.ts'
+import { type PreparedPart, preparePart } from './prepared-part.ts'
 
 /** Bytes hashed before the create call, at most, unless the first part alone is larger: nobody waits a minute for a first byte. */
 const maxFirstBytes = 64 * 1_048_576
@@ -34,17 +33,4 @@ export async function prepareFirstParts(
     parts.push(await preparePart(deps, partNumber, signal))
   }
   return parts
-}
-
-/** The prepared parts that have a grant and still need to be sent. */
-export function grantedOf(
-  parts: readonly PreparedPart[],
-  grants: readonly PartGrant[],
-  stored: ReadonlySet<number>,
-): GrantedPart[] {
-  const byNumber = new Map(grants.map((grant) => [grant.partNumber, grant]))
-  return parts.flatMap((part) => {
-    const grant = stored.has(part.partNumber) ? undefined : byNumber.get(part.partNumber)
-    return grant ? [{ ...part, grant }] : []
-  })
 }

@@ -1,11 +1,18 @@
 import type { PartGrant, PartRequest } from './contract/part.ts'
-import { ClientException } from './errors.ts'
+import { ClientException, type ServiceException } from './errors.ts'
 import type { UploadApi } from './upload-api.ts'
 
-/** Grants for parts, asked for in as few requests as possible. */
+/** A grant that OSS did not take. */
+export interface RefusedGrant {
+  grant: PartGrant
+  /** OSS's answer; undefined where the platform hides it. */
+  error: ServiceException<'oss'> | undefined
+}
+
+/** Gives permission to send parts. */
 export interface GrantDesk {
-  /** A fresh grant. Parts asked for together, or while a request is under way, share one request. */
-  ask(part: { partNumber: number; md5: string }): Promise<PartGrant>
+  /** A fresh grant; `refused` is the one it replaces, if OSS did not take that. */
+  ask(part: { partNumber: number; md5: string }, refused?: RefusedGrant): Promise<PartGrant>
 }
 
 const maxPartsPerRequest = 100
@@ -16,6 +23,7 @@ interface Waiting {
   reject(error: unknown): void
 }
 
+/** Grants presigned by the server. Parts asked for together, or while a request is under way, share one request. */
 export function createGrantDesk(api: Pick<UploadApi, 'grantParts'>, id: string, signal: AbortSignal): GrantDesk {
   const waiting: Waiting[] = []
   let isAsking = false

@@ -17,16 +17,28 @@ export function loadEngine(): Promise<Engine> {
 }
 
 /** The same, for an upload: an outage is waited out. Throws ClientException `network`, or the signal's reason. */
-export async function loadEngineOnline(
-  deps: { clock: Clock; retry: RetryPolicy; onRetry: (notice: RetryNotice) => void },
-  signal: AbortSignal,
-): Promise<Engine> {
+export function loadEngineOnline(deps: LoadDeps, signal: AbortSignal): Promise<Engine> {
+  return loadOnline(loadEngine, deps, signal)
+}
+
+/** What signs in the client, for uploads that want it. Throws like {@link loadEngineOnline}. */
+export function loadStsDesk(deps: LoadDeps, signal: AbortSignal): Promise<typeof import('./sts/sts-desk.ts')> {
+  return loadOnline(() => import('./sts/sts-desk.ts'), deps, signal)
+}
+
+interface LoadDeps {
+  clock: Clock
+  retry: RetryPolicy
+  onRetry: (notice: RetryNotice) => void
+}
+
+async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps, signal: AbortSignal): Promise<Code> {
   const streak = createRetryStreak(deps.clock, deps.retry, 'server', deps.onRetry)
   for (;;) {
     signal.throwIfAborted()
     await deps.clock.online(signal)
     try {
-      return await loadEngine()
+      return await load()
     } catch (cause) {
       await streak.waitOrThrow(
         new ClientException('network', 'The code that uploads could not be loaded', { cause }),

@@ -89,7 +89,10 @@ function create(deps: OpenSessionDeps, plan: PartPlan, first: PreparedPart[], re
       ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
       ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
       ...(options.callback === undefined ? {} : { callback: options.callback }),
-      parts: first.map(({ partNumber, digest }) => ({ partNumber, md5: digest.md5 })),
+      // In mode `sts` no URL of the server's is used.
+      ...(options.mode === 'sts'
+        ? {}
+        : { parts: first.map(({ partNumber, digest }) => ({ partNumber, md5: digest.md5 })) }),
     },
     // Without `resume` only the key makes a repeated create find what the lost answer was about.
     { signal: deps.createSignal, ...(resume ? {} : { idempotencyKey: randomKey() }) },

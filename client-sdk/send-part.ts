@@ -4,7 +4,7 @@ import { type PartPlan, partRange } from './contract/part-plan.ts'
 import { ClientException, type ServiceException } from './errors.ts'
 import type { ExplainFailure } from './explain-failure.ts'
 import type { GrantAges } from './grant-age.ts'
-import type { GrantDesk } from './grant-desk.ts'
+import type { GrantDesk, RefusedGrant } from './grant-desk.ts'
 import type { Hashing } from './hashing.ts'
 import { longestWaitMs } from './line-speed.ts'
 import { ossErrorFromReply } from './oss-reply.ts'
@@ -44,7 +44,8 @@ const maxFreeRenewals = 3
  */
 export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
   const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry)
-  const renew = () => deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
+  const renew = (refused?: RefusedGrant) =>
+    deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, refused)
   let { grant, body } = part
   let freeRenewals = 0
   let stallMs = deps.stallTimeoutMs
@@ -71,7 +72,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (verdict === 'renew') {
         freeRenewals += 1
         if (freeRenewals > maxFreeRenewals) throw refusal
-        grant = await renew()
+        grant = await renew({ grant, error: refusal })
         continue
       }
       if (verdict === 'upload-missing') await deps.onUploadMissing()
@@ -97,7 +98,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
         // It may have been the grant: nobody here can tell. A new one costs no attempt, but a moment.
         freeRenewals += 1
         await deps.clock.sleep(deps.retry.baseMs * deps.clock.random(), signal)
-        grant = await renew()
+        grant = await renew({ grant, error: undefined })
         continue
       }
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })

@@ -1,11 +1,13 @@
 import type { BufferPool } from './buffer-pool.ts'
 import { type Checkpointer, createCheckpointer } from './checkpointer.ts'
+import type { PartGrant } from './contract/part.ts'
 import { createGrantAges } from './grant-age.ts'
-import { createGrantDesk } from './grant-desk.ts'
+import type { RefusedGrant } from './grant-desk.ts'
 import { createLineSpeed } from './line-speed.ts'
+import { createModeDesk } from './mode-desk.ts'
 import type { Session } from './open-session.ts'
 import type { PartLedger } from './part-ledger.ts'
-import type { GrantedPart } from './prepared-part.ts'
+import type { GrantedPart, PreparedPart } from './prepared-part.ts'
 import { sendParts } from './send-parts.ts'
 import { askFate } from './upload-fate.ts'
 import type { OnceDeps } from './upload-once.ts'
@@ -13,6 +15,8 @@ import type { OnceDeps } from './upload-once.ts'
 /** Sends parts of one upload: everything that stays the same however often parts are sent. */
 export interface SessionSender {
   checkpointer: Checkpointer
+  /** Completes `grants` so that each of `parts` has one. */
+  grantAll(parts: readonly PreparedPart[], grants: readonly PartGrant[]): Promise<GrantedPart[]>
   send(numbers: Iterable<number>, ready: GrantedPart[], signal: AbortSignal): Promise<void>
 }
 
@@ -32,7 +36,13 @@ export function createSessionSender(
   const { id } = session.upload
   const ages = createGrantAges(deps.serverClock)
   let areHeadersHidden = false
-  const desk = createGrantDesk(api, id, signal)
+  const { mode, retry } = options
+  const desk = createModeDesk({ ...deps, id, plan: session.plan, mode, retry, notify: run.notify, signal })
+  async function ask(part: { partNumber: number; md5: string }, refused?: RefusedGrant) {
+    const grant = await desk.ask(part, refused)
+    ages.received(grant)
+    return grant
+  }
   const checkpointer = createCheckpointer(
     (parts, { keepalive }) =>
       api.saveCheckpoint(id, parts, {
@@ -65,18 +75,18 @@ export function createSessionSender(
     },
     limiter: options.limiter,
     onUploadMissing: () => askFate(api, id, signal),
-    grants: {
-      async ask(part: { partNumber: number; md5: string }) {
-        const grant = await desk.ask(part)
-        ages.received(grant)
-        return grant
-      },
-    },
+    grants: { ask },
   }
   return {
     checkpointer,
+    grantAll(parts, grants) {
+      for (const grant of grants) ages.received(grant)
+      const known = new Map(grants.map((grant) => [grant.partNumber, grant]))
+      const grantOf = ({ partNumber, digest }: PreparedPart) =>
+        known.get(partNumber) ?? ask({ partNumber, md5: digest.md5 })
+      return Promise.all(parts.map(async (part) => ({ ...part, grant: await grantOf(part) })))
+    },
     async send(numbers, ready, sendSignal) {
-      for (const { grant } of ready) ages.received(grant)
       await sendParts(sending, numbers, ready, sendSignal)
     },
   }

@@ -1,6 +1,6 @@
 import type { UploadCallback } from './contract/callback.ts'
 import { DEFAULT_PART_BYTES, MAX_OBJECT_BYTES, MAX_PART_BYTES, MIN_PART_BYTES } from './contract/part-plan.ts'
-import { ClientException } from './errors.ts'
+import { ClientException, type ServiceException } from './errors.ts'
 import type { PartLimiter } from './part-limiter.ts'
 import type { UploadProgress } from './progress.ts'
 import type { RecordStore } from './record-store.ts'
@@ -18,6 +18,8 @@ export type UploadNotice =
   | { type: 'restarted'; previousId: string; reason: EndReason | 'source-changed' }
   /** The record store failed: after a crash only the server's memory is left to resume by. */
   | { type: 'record-unavailable'; error: unknown }
+  /** STS credentials were refused, and the upload goes on with presigned URLs. Only in mode `auto`. */
+  | { type: 'mode-changed'; mode: 'presigned'; error: ClientException | ServiceException }
   /** OSS stored a part, but the page may not read its checksums: the bucket's CORS rule exposes neither. The MD5 in each URL still holds. */
   | { type: 'headers-hidden' }
 
@@ -37,10 +39,20 @@ export type UploadTaskState =
   | 'failed'
   | 'cancelled'
 
+/**
+ * How bytes are allowed in:
+ * - `presigned`: the server presigns a URL for each part. OSS then accepts those bytes and no others, and the server needs no STS
+ * - `sts`: the client signs by itself, with STS credentials for the upload's object. Asks the server for them, whatever the number of parts.
+ *   `token()` must give a token with the scope `credentials`, and pages need HTTPS
+ * - `auto`: `sts` for files of more parts than `parallel`, as long as it works; otherwise `presigned`, also half-way
+ */
+export type UploadMode = (typeof uploadModes)[number]
+export const uploadModes = ['presigned', 'sts', 'auto'] as const
+
 /** Options of one upload. `undefined` is the same as leaving one out. */
 export interface UploadOptions {
-  /** How bytes are allowed in: `presigned` URLs, one per part. The only mode so far. */
-  mode?: 'presigned' | undefined
+  /** How bytes are allowed in; by default `presigned`. */
+  mode?: UploadMode | undefined
   /** Parts in flight at once: 1 to 32, by default 4. More helps on lines with a long round trip and costs a buffer each. */
   parallel?: number | undefined
   /** Keeps the parts in flight of many uploads below one limit, on top of `parallel`. */
@@ -89,6 +101,7 @@ export interface UploadOptions {
 
 /** The options with every default filled in. */
 export interface ResolvedOptions extends UploadOptions {
+  mode: UploadMode
   parallel: number
   partSizeBytes: number
   resume: boolean
@@ -105,12 +118,14 @@ export interface ResolvedOptions extends UploadOptions {
 
 /** Fills in defaults. Throws ClientException `invalid-argument`, naming the option. */
 export function resolveOptions(options: UploadOptions, retry: RetryPolicy = defaultRetryPolicy): ResolvedOptions {
-  if (options.mode !== undefined && options.mode !== 'presigned') throw invalid('mode', "must be 'presigned'")
+  const { mode = 'presigned' } = options
+  if (!uploadModes.includes(mode)) throw invalid('mode', "must be 'presigned', 'sts' or 'auto'")
   if (options.onSourceChanged !== undefined && !['refuse', 'restart'].includes(options.onSourceChanged)) {
     throw invalid('onSourceChanged', "must be 'refuse' or 'restart'")
   }
   return {
     ...options,
+    mode,
     parallel: whole('parallel', options.parallel ?? 4, 1, 32),
     partSizeBytes: whole('partSizeBytes', options.partSizeBytes ?? DEFAULT_PART_BYTES, MIN_PART_BYTES, MAX_PART_BYTES),
     resume: options.resume ?? true,

@@ -1,11 +1,6 @@
 import { MAX_PART_BYTES, MIN_PART_BYTES } from '@partway/client'
 import { InvalidArgumentError } from 'commander'
 
-export function parseMode(text: string): 'presigned' {
-  if (text === 'presigned') return text
-  throw new InvalidArgumentError('This version knows only the mode "presigned".')
-}
-
 export function parseCount(text: string): number {
   const count = /^[0-9]{1,2}$/.test(text) ? Number(text) : 0
   if (count >= 1 && count <= 32) return count

@@ -78,6 +78,9 @@ export function createUploadDisplay(options: {
         const reason = notice.error instanceof Error ? notice.error.message : String(notice.error)
         say(`${name}: records cannot be kept (${printable(reason)}); the upload goes on without`)
       }
+      if (notice.type === 'mode-changed') {
+        say(`${name}: no STS credentials (${printable(notice.error.message)}); going on with presigned URLs`)
+      }
       if (notice.type === 'retry' && Date.now() - lastRetryAtMs >= retryNoticeMs) {
         lastRetryAtMs = Date.now()
         say(`${name}: ${printable(notice.error.message)}; trying again`)

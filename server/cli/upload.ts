@@ -1,11 +1,12 @@
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
+import type { UploadMode } from '@partway/client'
 import { createDirectoryRecordStore, createUploadClient, defaultRetryPolicy } from '@partway/client/node'
 import { Command, Option } from 'commander'
 import { loadCliConfig } from '../config.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
 import { findSession } from './session.ts'
-import { parseCount, parseMode, parsePartSize, parseSeconds } from './upload-arguments.ts'
+import { parseCount, parsePartSize, parseSeconds } from './upload-arguments.ts'
 import { createUploadDisplay } from './upload-display.ts'
 import { asCommandFailure } from './upload-failure.ts'
 import { pauseOnSignal } from './upload-signals.ts'
@@ -14,7 +15,7 @@ import { printable } from './upload-words.ts'
 interface UploadCommandOptions {
   recordDir?: string
   parallel?: number
-  mode: 'presigned'
+  mode: UploadMode
   partSize?: number
   contentType?: string
   name?: string
@@ -33,7 +34,14 @@ export const uploadCommand = new Command('upload')
     ),
   )
   .addOption(new Option('--parallel <count>', 'parts in flight at once, 1 to 32 (default: 4)').argParser(parseCount))
-  .addOption(new Option('--mode <mode>', 'how bytes are let in').argParser(parseMode).default('presigned'))
+  .addOption(
+    new Option(
+      '--mode <mode>',
+      'how bytes are let in: URLs presigned by the server, STS credentials for the one object, or the latter where they are to be had',
+    )
+      .choices(['presigned', 'sts', 'auto'])
+      .default('presigned'),
+  )
   .addOption(
     new Option('--part-size <size>', '1MiB to 5GiB (default: 8MiB); a resumed upload keeps its own').argParser(
       parsePartSize,
@@ -68,7 +76,7 @@ async function upload(file: string, options: UploadCommandOptions): Promise<void
     )
   }
   const config = loadCliConfig()
-  const session = await findSession(['uploads'], config)
+  const session = await findSession(options.mode === 'presigned' ? ['uploads'] : ['uploads', 'credentials'], config)
   // Asked once here, so that a missing token is said at once and not taken for an outage.
   await session.token()
   const recordDir = options.recordDir ?? (session.isLocal ? join(config.dataDir, 'records') : userRecordDir())

@@ -255,7 +255,7 @@ describe('partway upload says what is wrong', () => {
     ['a directory', async () => [bench.directory], {}, 1, /is a directory/],
     ['standard input', async () => ['-'], {}, 2, /Standard input/],
     ['a FIFO', async () => [await fifo()], {}, 1, /not a regular file/],
-    ['a mode of the future', async () => ['x', '--mode', 'sts'], {}, 2, /only the mode "presigned"/],
+    ['a mode nobody knows', async () => ['x', '--mode', 'ftp'], {}, 2, /presigned, sts, auto/],
     ['a part size out of bounds', async () => ['x', '--part-size', '5'], {}, 2, /1MiB to 5GiB/],
     ['no part in flight', async () => ['x', '--parallel', '0'], {}, 2, /1 to 32/],
     [

@@ -29,6 +29,8 @@ export interface UploadBench {
   client: UploadClient<NodeSource>
   /** Another client: of another device, with other ports. */
   clientWith(options: BenchClientOptions): UploadClient<NodeSource>
+  /** Carries the clients' calls to the server, and counts them. */
+  fetch: typeof fetch
   /** What the clients asked the server since the last time: `POST /v1/uploads`, `PUT /v1/uploads/{id}/checkpoint`. */
   takeCalls(): string[]
   directory: string
@@ -73,6 +75,7 @@ export async function startUploadBench(options: TestAppOptions = {}): Promise<Up
     app,
     client: clientWith({}),
     clientWith,
+    fetch: countingFetch,
     takeCalls() {
       const taken = calls
       calls = []

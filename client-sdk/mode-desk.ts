@@ -1,0 +1,88 @@
+import type { Clock, ServerClock } from './clock.ts'
+import type { UploadCredentials } from './contract/credentials.ts'
+import type { PartGrant } from './contract/part.ts'
+import type { PartPlan } from './contract/part-plan.ts'
+import { ClientException, isServerProblem, ServiceException } from './errors.ts'
+import { createGrantDesk, type GrantDesk } from './grant-desk.ts'
+import { loadStsDesk } from './load-engine.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { UploadApi } from './upload-api.ts'
+import type { UploadMode, UploadNotice } from './upload-options.ts'
+
+export interface ModeDeskDeps {
+  api: UploadApi
+  /** The upload's id. */
+  id: string
+  plan: PartPlan
+  mode: UploadMode
+  retry: RetryPolicy
+  clock: Clock
+  serverClock: ServerClock
+  notify(notice: UploadNotice): void
+  /** Ends with the run. */
+  signal: AbortSignal
+}
+
+const once: RetryPolicy = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
+
+/**
+ * Grants as the mode has them. In `auto` they are signed here while STS credentials are to be had, and presigned by the server from the
+ * first refusal on: by the server, by OSS, by the platform. Parts that are stored or on their way stay as they are.
+ */
+export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
+  const { api, id, mode, signal } = deps
+  const presigned = createGrantDesk(api, id, signal)
+  if (mode === 'presigned') return presigned
+
+  let loading: Promise<GrantDesk> | undefined
+  let hasGivenUp = false
+  /** Grants that came in place of refused ones. A second refusal is about more than age. */
+  const replacements = new WeakSet<PartGrant>()
+
+  async function ask(isUrgent: boolean): Promise<UploadCredentials> {
+    const quickly = { signal, retry: once, onRetry: () => {} }
+    if (isUrgent && mode === 'sts') return api.grantCredentials(id, { signal })
+    try {
+      return await api.grantCredentials(id, quickly)
+    } catch (error) {
+      // Presigned URLs come from the same server: what cannot be reached at all is waited for.
+      const isOutage = error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')
+      if (isUrgent && isOutage) return api.grantCredentials(id, { signal })
+      throw error
+    }
+  }
+
+  function stsDesk(): Promise<GrantDesk> {
+    loading ??= loadStsDesk({ ...deps, onRetry: deps.notify }, signal).then((sts) =>
+      sts.createStsDesk({ ...deps, ask }),
+    )
+    return loading
+  }
+
+  function giveUp(error: ClientException | ServiceException) {
+    if (!hasGivenUp) deps.notify({ type: 'mode-changed', mode: 'presigned', error })
+    hasGivenUp = true
+  }
+
+  return {
+    async ask(part, refused) {
+      if (mode === 'auto' && refused?.error && replacements.has(refused.grant)) giveUp(refused.error)
+      if (hasGivenUp) return presigned.ask(part)
+      try {
+        const grant = await (await stsDesk()).ask(part, refused)
+        if (refused) replacements.add(grant)
+        return grant
+      } catch (error) {
+        const isKnown = error instanceof ClientException || error instanceof ServiceException
+        if (mode === 'sts' || signal.aborted || !isKnown || isAboutTheUpload(error)) throw error
+        giveUp(error)
+        return presigned.ask(part)
+      }
+    },
+  }
+}
+
+/** What presigned URLs would be refused for as well. */
+function isAboutTheUpload(error: unknown): boolean {
+  return isServerProblem(error) && error.code.startsWith('upload-')
+}

@@ -1,0 +1,73 @@
+import type { ServerClock } from '../clock.ts'
+
+/** Credentials, or anything else that dies at a known time. */
+export interface Mortal {
+  /** ISO 8601. */
+  expiresAt: string
+}
+
+/** Keeps what many want at once, and has it renewed in time. */
+export interface CredentialKeeper<Held extends Mortal> {
+  /** What lives long enough to begin a request with. Rejects when there is nothing such and none can be had. */
+  get(): Promise<Held>
+  /** `held` was refused although it should live: the next `get` asks anew, once, however many parts were refused with it. */
+  refuse(held: Held): void
+}
+
+/** With less life left, nothing is begun any more: a request must reach OSS in time. */
+const urgentMs = 30_000
+/** Renewed ahead of time with so much life left, or half of a life that is shorter than twice that: time enough to wait out an outage. */
+const aheadMs = 450_000
+/** After a renewal ahead of time has failed, the next is tried so much later. */
+const pauseMs = 20_000
+
+/**
+ * `ask` is called for the first caller, some time before the end (the callers are given the old one meanwhile, and a failure disturbs
+ * nobody: `isUrgent` is false), and when what there is was refused or is about to die. Never twice at a time.
+ */
+export function createCredentialKeeper<Held extends Mortal>(
+  ask: (isUrgent: boolean) => Promise<Held>,
+  clock: ServerClock,
+): CredentialKeeper<Held> {
+  let held: { value: Held; renewWithMs: number; notBeforeMs: number } | undefined
+  let flight: Promise<Held> | undefined
+  let aheadOfTime: Promise<unknown> | undefined
+
+  const leftMs = (value: Held) => Date.parse(value.expiresAt) - clock.nowMs()
+
+  async function renew(isUrgent: boolean): Promise<Held> {
+    const value = await ask(isUrgent)
+    held = { value, renewWithMs: Math.min(aheadMs, leftMs(value) / 2), notBeforeMs: 0 }
+    return value
+  }
+
+  function renewAheadOfTime(due: { notBeforeMs: number }) {
+    due.notBeforeMs = clock.nowMs() + pauseMs
+    aheadOfTime = renew(false)
+      .catch(() => {})
+      .finally(() => {
+        aheadOfTime = undefined
+      })
+  }
+
+  const lasting = () => (held && leftMs(held.value) > urgentMs ? held : undefined)
+
+  return {
+    async get() {
+      if (!lasting()) await aheadOfTime
+      const known = lasting()
+      if (known) {
+        const isDue = leftMs(known.value) <= known.renewWithMs && clock.nowMs() >= known.notBeforeMs
+        if (isDue && !aheadOfTime) renewAheadOfTime(known)
+        return known.value
+      }
+      flight ??= renew(true).finally(() => {
+        flight = undefined
+      })
+      return flight
+    },
+    refuse(value) {
+      if (held?.value === value) held = undefined
+    },
+  }
+}

@@ -1,0 +1,121 @@
+import type { Clock, ServerClock } from '../clock.ts'
+import { createPresignTextV4 } from '../contract/canonical-v4.ts'
+import type { UploadCredentials } from '../contract/credentials.ts'
+import type { PartGrant } from '../contract/part.ts'
+import { type PartPlan, partSize } from '../contract/part-plan.ts'
+import { ClientException } from '../errors.ts'
+import type { GrantDesk, RefusedGrant } from '../grant-desk.ts'
+import type { UploadApi } from '../upload-api.ts'
+import { createCredentialKeeper } from './credential-keeper.ts'
+import { assertWebCrypto, createSignerV4, type SignerV4 } from './signer-v4.ts'
+
+export interface StsDeskDeps {
+  api: Pick<UploadApi, 'getTime'>
+  /** Gives credentials for the upload's object; unless `isUrgent`, a quick failure is better than a long wait. */
+  ask(isUrgent: boolean): Promise<UploadCredentials>
+  plan: PartPlan
+  clock: Clock
+  serverClock: ServerClock
+  signal: AbortSignal
+}
+
+interface Held extends UploadCredentials {
+  signer: SignerV4
+}
+
+/** A URL is for one request, begun soon: a short life is enough, and a little clock error must not end it. */
+const urlSeconds = 900
+/** The server is not asked for the time more often. */
+const clockPauseMs = 60_000
+/** Credentials have 10 minutes to live when the server hands them out; what a slow line takes of that is no reason to doubt the clock. */
+const shortestLifeMs = 300_000
+/** STS makes no credentials for longer. Source: STS "AssumeRole", parameter DurationSeconds. */
+const longestLifeMs = 43_200_000
+
+/**
+ * Grants signed here, with STS credentials for the upload's object: the server is asked for credentials, never for parts. The URLs look
+ * like the ones the server would presign, so that bucket and CORS rule need nothing else. Time is the server's. Throws what
+ * `ask` throws, and ClientException `invalid-argument` without Web Crypto.
+ */
+export function createStsDesk(deps: StsDeskDeps): GrantDesk {
+  const { clock, serverClock } = deps
+  const signedWith = new WeakMap<PartGrant, Held>()
+  let correction: { askedAtMs: number; done: Promise<void> } | undefined
+  const keeper = createCredentialKeeper<Held>(async (isUrgent) => {
+    assertWebCrypto()
+    const credentials = await deps.ask(isUrgent)
+    if (!/^[a-z0-9-]+$/.test(credentials.region)) throw invalidReply('the region is none')
+    const leftMs = Date.parse(credentials.expiresAt) - serverClock.nowMs()
+    if (leftMs < shortestLifeMs || leftMs > longestLifeMs) await correctClock()
+    return { ...credentials, signer: createSignerV4(credentials.accessKeySecret, credentials.region) }
+  }, serverClock)
+
+  /** Refused for another reason than a dead token: a device whose clock is hours off, where a page may not read the Date header. */
+  function correctClock(): Promise<void> {
+    const askedAtMs = clock.nowMs()
+    if (!correction || askedAtMs - correction.askedAtMs > clockPauseMs) {
+      const done = deps.api
+        .getTime({ signal: deps.signal })
+        .then(({ now }) => serverClock.learn(Date.parse(now), askedAtMs))
+      correction = { askedAtMs, done }
+    }
+    return correction.done
+  }
+
+  async function heed({ grant, error }: RefusedGrant) {
+    if (!error) return
+    const held = signedWith.get(grant)
+    const isDead = error.code === 'SecurityTokenExpired' || error.code === 'InvalidAccessKeyId'
+    if (!isDead) await correctClock()
+    else if (held) keeper.refuse(held)
+  }
+
+  return {
+    async ask(part, refused) {
+      if (refused) await heed(refused)
+      const held = await keeper.get()
+      const grant = await sign(held, deps.plan, part, serverClock.nowMs())
+      signedWith.set(grant, held)
+      return grant
+    },
+  }
+}
+
+async function sign(
+  held: Held,
+  plan: PartPlan,
+  { partNumber, md5 }: { partNumber: number; md5: string },
+  serverNowMs: number,
+): Promise<PartGrant> {
+  const endMs = Date.parse(held.expiresAt)
+  // Whatever the clock believes: it is a moment of the credentials' life.
+  const nowMs = Math.min(Math.max(serverNowMs, endMs - longestLifeMs), endMs - 1000)
+  const expiresSeconds = Math.min(urlSeconds, Math.floor((endMs - nowMs) / 1000))
+  const textOf = createPresignTextV4({
+    method: 'PUT',
+    baseUrl: held.endpoint,
+    addressing: held.addressing,
+    bucket: held.bucket,
+    key: held.key,
+    region: held.region,
+    accessKeyId: held.accessKeyId,
+    securityToken: held.securityToken,
+    now: new Date(nowMs),
+    expiresSeconds,
+  })
+  const headers = { 'Content-MD5': md5 }
+  const query = { partNumber: String(partNumber), uploadId: held.uploadId }
+  const { timestamp, canonicalRequest, urlWith } = textOf({ query, headers })
+  return {
+    partNumber,
+    method: 'PUT',
+    url: urlWith(await held.signer.sign(canonicalRequest, timestamp)),
+    headers,
+    sizeBytes: partSize(plan, partNumber),
+    expiresAt: new Date(nowMs + expiresSeconds * 1000).toISOString(),
+  }
+}
+
+function invalidReply(what: string): ClientException {
+  return new ClientException('invalid-reply', `The server's answer does not fit: ${what}`)
+}
