@@ -328,7 +328,12 @@ describeInBrowser('the upload page', () => {
     expect(dialogs).toEqual([])
     await one.page.setInputFiles('#files', path)
     await one.untilState('leave.bin', 'sending')
-    await one.page.mouse.click(5, 5)
+    await expect
+      .poll(async () => {
+        await one.page.mouse.click(5, 5)
+        return one.page.evaluate(() => navigator.userActivation.hasBeenActive)
+      }, soon)
+      .toBe(true)
     await one.page.reload()
     expect(dialogs).toEqual(['beforeunload'])
   })
