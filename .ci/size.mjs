@@ -12,6 +12,7 @@ const limits = {
   main: 10_000,
   engine: 10_000,
   ports: 6_000,
+  'signing for mode sts': 3_000,
   'hashing in a worker': 10_000,
   'hashing on the page': 12_000,
   queue: 5_000,
@@ -94,6 +95,7 @@ const chunks = await chunksOf('browser/index.js')
 const main = loadedWith(chunks, 'browser/index.js')
 const engine = loadedWith(chunks, 'upload-file.js', main)
 const ports = loadedWith(chunks, 'browser/upload-ports.js', [...main, ...engine])
+const signing = loadedWith(chunks, 'sts/sts-desk.js', [...main, ...engine])
 const worker = asItIs('browser/hash-worker.js')
 const onPage = loadedWith(chunks, 'browser/main-thread-hashing.js', [...main, ...engine, ...ports])
 const smallest = await chunksOf('one-function')
@@ -106,6 +108,7 @@ report('main', main)
 report('- createUploadClient only', smallMain)
 report('engine', engine)
 report('ports', ports)
+report('signing for mode sts', signing)
 report('hashing in a worker', worker)
 report('= a page that uploads', [...main, ...engine, ...ports, ...worker])
 report('hashing on the page', onPage)

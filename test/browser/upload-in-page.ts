@@ -13,7 +13,10 @@ export interface UploadInPage {
   baseUrl: string
   token: string
   /** What can be sent to a page: no functions. */
-  options?: Pick<UploadOptions, 'parallel' | 'partSizeBytes' | 'stallTimeoutMs' | 'retry' | 'deleteUploadOnCancelling'>
+  options?: Pick<
+    UploadOptions,
+    'mode' | 'parallel' | 'partSizeBytes' | 'stallTimeoutMs' | 'retry' | 'deleteUploadOnCancelling'
+  >
 }
 
 /** Chooses the file at `path` in the page and begins to upload it, as a user would, there or again after a reload. */

@@ -141,7 +141,7 @@ describe('a file that cannot go up', () => {
     await expect(missing.done).rejects.toMatchObject({ code: 'source-unreadable' })
     expect(missing.state).toBe('failed')
     await expect(bench.client.upload(bench.directory).done).rejects.toThrow('is a directory')
-    for (const options of [{ parallel: 0 }, { parallel: 1.5 }, { partSizeBytes: 5 }, { mode: 'sts' as 'presigned' }]) {
+    for (const options of [{ parallel: 0 }, { parallel: 1.5 }, { partSizeBytes: 5 }, { mode: 'ftp' as 'sts' }]) {
       expect(() => bench.client.upload('x', options)).toThrow(ClientException)
     }
     const endless = { sizeBytes: Number.NaN, read: () => new Uint8Array() }
