@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { CallbackResult, UploadCallback } from './callback.ts'
 import { AuthServerReply, AuthUrl, AuthUrlId, DirectCredentials, UploadCredentials } from './credentials.ts'
+import { AdminEvent } from './event.ts'
 import { PartClaim, PartGrant, PartRequest, StoredPart } from './part.ts'
 import { MAX_PARTS } from './part-plan.ts'
 import { ByteCount, Crc64, Instant, PartSize, text, UploadId } from './primitives.ts'
@@ -282,6 +283,19 @@ export const endpoints = {
     body: z.strictObject({ suspended: z.boolean() }),
     replies: { 200: z.object({ tenant: Tenant }) },
     problems: [...bodyProblems, 'tenant-suspended'],
+  },
+  listEvents: {
+    method: 'GET',
+    path: '/v1/admin/events',
+    summary: 'What an administrator should know about, newest first',
+    scope: 'admin',
+    query: z.strictObject({
+      tenant: TenantName.optional().meta({ description: 'By default the token’s; for one of all tenants, each.' }),
+      cursor: text(200).optional().meta({ description: '`nextCursor` of the page before.' }),
+      limit: whole(1, 100).optional().meta({ description: 'Events per page, by default 50.' }),
+    }),
+    replies: { 200: z.object({ events: z.array(AdminEvent), nextCursor: z.string().nullable() }) },
+    problems: [],
   },
   getTime: {
     method: 'GET',

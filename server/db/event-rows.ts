@@ -1,3 +1,4 @@
+import type { AdminEvent, ObjectChange } from '@partway/client/contract'
 import { Prisma } from '../../prisma/generated/client.ts'
 import type { Queries } from './client.ts'
 import type { HeldRow } from './upload-rows.ts'
@@ -5,11 +6,9 @@ import type { HeldRow } from './upload-rows.ts'
 /* Every statement on `events`: what an administrator should know about. */
 
 /** One thing that an object should be and is not. Values as OSS tells them; null: it tells none. */
-export interface ObjectDifference {
-  what: 'tag' | 'size' | 'etag' | 'crc64'
-  completed: string | number | null
-  found: string | number | null
-}
+export type ObjectDifference = ObjectChange['differences'][number]
+
+export type EventRow = Omit<AdminEvent, 'createdAt'> & { createdAt: Date }
 
 const isHeldAndCompleted = ({ id, lease }: HeldRow) =>
   Prisma.sql`id = ${id} AND lease = ${lease} AND state = 'completed'`
@@ -33,4 +32,19 @@ export async function recordObjectChanged(
     SELECT 'object-changed', tenant, id,
       jsonb_build_object('bucket', bucket, 'key', key, 'differences', ${JSON.stringify(differences)}::jsonb) FROM closed`
   return recorded === 1
+}
+
+/** Events of one tenant, or with null of all, newest first, beginning after `after`. */
+export function listEventRows(
+  sql: Queries,
+  tenant: string | null,
+  page: { after: { createdAt: Date; id: string } | null; limit: number },
+): Promise<EventRow[]> {
+  const conditions = [Prisma.sql`TRUE`]
+  if (tenant !== null) conditions.push(Prisma.sql`tenant = ${tenant}`)
+  if (page.after)
+    conditions.push(Prisma.sql`(created_at, id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::bigint)`)
+  return sql.$queryRaw<EventRow[]>`
+    SELECT id::text AS id, kind, tenant, upload_id AS "uploadId", detail, created_at AS "createdAt" FROM events
+    WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY events.created_at DESC, events.id DESC LIMIT ${page.limit}`
 }

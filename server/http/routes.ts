@@ -1,5 +1,6 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { listEvents } from '../admin/list-events.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
 import { askAuthServer, authServerProblem } from '../grants/ask-auth-server.ts'
@@ -46,6 +47,7 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
     authServerProblem,
   )
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
+  bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
 
   refuseOtherMethods(router, Object.values(endpoints))

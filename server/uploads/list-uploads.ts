@@ -1,13 +1,12 @@
 import type { EndpointInput, Endpoints, Upload } from '@partway/client/contract'
-import { z } from 'zod'
-import type { UploadRow } from '../db/upload-row.ts'
 import { listUploadRows } from '../db/upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
+import { readCursor, writeCursor } from '../page-cursor.ts'
 import { type Principal, reachOf } from '../principal.ts'
-import { Problem } from '../problem.ts'
 import { viewUploads } from './load-upload.ts'
 
 const defaultLimit = 50
+const uploadId = /^upl_[0-9a-f]{32}$/
 
 /** A page of the caller's uploads, newest first. */
 export async function listUploads(
@@ -16,7 +15,7 @@ export async function listUploads(
   { query }: EndpointInput<Endpoints['listUploads']>,
 ): Promise<Answer<{ uploads: Upload[]; nextCursor: string | null }>> {
   const { state, fingerprint, cursor, limit = defaultLimit } = query
-  const after = cursor === undefined ? null : readCursor(cursor)
+  const after = cursor === undefined ? null : readCursor(cursor, uploadId)
   // One row more than asked for tells whether there is another page.
   const rows = await listUploadRows(
     deps.db.prisma,
@@ -28,23 +27,4 @@ export async function listUploads(
   const last = page.at(-1)
   const nextCursor = rows.length > limit && last ? writeCursor(last) : null
   return { status: 200, body: { uploads: await viewUploads(deps, page), nextCursor } }
-}
-
-const Cursor = z.tuple([z.iso.datetime(), z.string().regex(/^upl_[0-9a-f]{32}$/)])
-
-function writeCursor(row: UploadRow): string {
-  return Buffer.from(JSON.stringify([row.createdAt.toISOString(), row.id])).toString('base64url')
-}
-
-function readCursor(cursor: string): { createdAt: Date; id: string } {
-  try {
-    const [createdAt, id] = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')))
-    const instant = new Date(createdAt)
-    // Only what writeCursor writes: other forms of the same instant, or years Postgres does not know, are not ours.
-    if (instant.toISOString() !== createdAt || instant.getTime() < 0) throw new RangeError('not a cursor of ours')
-    return { createdAt: instant, id }
-  } catch (cause) {
-    const errors = [{ detail: 'must be the nextCursor of an earlier page', pointer: '/query/cursor' }]
-    throw new Problem('invalid-request', 'The cursor is not one of ours.', { cause, errors })
-  }
 }

@@ -94,6 +94,9 @@ describe('an object completed while credentials for it live', () => {
       },
     ])
     expect(await rowOf(upload)).toMatchObject({ state: 'completed', dueAt: null, etag: upload.etag })
+    const boss = createApi(app.url, app.token({ subject: 'boss', tenant: 'acme', scopes: ['admin'] }))
+    const { body: shown } = await boss('listEvents')
+    expect(shown.events).toMatchObject([{ kind: 'object-changed', uploadId: upload.id, detail: events[0]?.detail }])
     expect(app.logLines.filter((line) => line.includes('has changed') && line.includes(upload.id))).toHaveLength(1)
     expect((await app.deps.metrics.expose()).text).toContain('partway_objects_changed_total 1\n')
     await age(upload, 1000)
