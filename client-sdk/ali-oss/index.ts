@@ -1,0 +1,6 @@
+export type { AccessOptions } from './access-options.ts'
+export type { AliOssOptions, StsToken } from './ali-oss-options.ts'
+export type { DirectAccess } from './direct-access.ts'
+export { createDirectAccess } from './direct-access.ts'
+export type { AliOssCheckpoint, UploadAccess } from './upload-access.ts'
+export { createUploadAccess } from './upload-access.ts'

@@ -1,0 +1,263 @@
+import { inspect } from 'node:util'
+import { type AccessOptions, createDirectAccess, createUploadAccess } from '@partway/client/ali-oss'
+import { ClientException, createUploadClient, isServerProblem } from '@partway/client/node'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createApi, createFor, sendParts, sha256Of, someBytes } from '../support/api.ts'
+import { readObject } from '../support/objects.ts'
+import { type AliOssBench, startAliOssBench } from './ali-oss-bench.ts'
+
+/* The official client, unchanged, with credentials from Partway. */
+
+let bench: AliOssBench
+beforeAll(async () => {
+  bench = await startAliOssBench()
+})
+beforeEach(() => bench.reset())
+afterAll(() => bench.close())
+
+const partSize = 102_400
+const minute = 60
+const hour = 3600
+const sts = (code: string) =>
+  bench.app.cloud.faults.add({ match: { verb: 'AssumeRole' }, effect: { kind: 'answer', status: 503, code } })
+
+/** Lets callers through by eights, `run` before each group. */
+function byEights(run: () => void): () => Promise<void> {
+  let waiting: (() => void)[] = []
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve)
+      if (waiting.length < 8) return
+      const group = waiting
+      waiting = []
+      run()
+      for (const pass of group) pass()
+    })
+}
+
+/** Half a minute passes with every part; the server's own work takes no time. */
+const slowly = async () => {
+  await bench.quiet()
+  bench.wait(30)
+}
+
+async function expectStored(name: string, bytes: Buffer): Promise<void> {
+  bench.setDeviceClock(0)
+  expect(sha256Of(await readObject(bench.app.cloud, name))).toBe(sha256Of(bytes))
+}
+
+describe('ali-oss with direct credentials', () => {
+  it('finishes a multipart upload that outlives three tokens with 8 parts in flight: one renewal for all of them', async () => {
+    const access = await createDirectAccess(bench.access)
+    const { oss, tokens } = bench.connect(access.options)
+    const bytes = someBytes(40 * partSize)
+    const name = `${access.prefix}long.bin`
+    // Whenever 8 parts are stored the machine sleeps for longer than any token lives. The next 8 all find theirs dead.
+    const sleep = byEights(() => bench.wait(20 * minute))
+    const progress = (share: number) => (share > 0 && share < 1 ? sleep() : undefined)
+    await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress })
+
+    await expectStored(name, bytes)
+    expect(bench.deathsMs().filter((deadMs) => deadMs < bench.nowMs())).toHaveLength(5)
+    expect(bench.refusals()).toBe(0)
+    expect(bench.app.cloud.requests.count('UploadPart')).toBe(40)
+    // One set for Initiate and the first 8 parts, one for each other 8, and the last one for Complete.
+    expect(tokens.size).toBe(6)
+    expect(bench.app.cloud.requests.count('AssumeRole')).toBe(6)
+    expect(bench.calls()).toEqual(Array(6).fill('POST /v1/credentials 200'))
+
+    const stale = bench.connect({ ...access.options, refreshSTSToken: undefined })
+    await expect(stale.oss.put(name, bytes)).rejects.toMatchObject({ code: 'SecurityTokenExpired' })
+    expect(bench.refusals()).toBe(1)
+  })
+
+  it('is given new credentials while the old ones have minutes to live, a few times an hour', async () => {
+    const access = await createDirectAccess(bench.access)
+    const { oss, tokens } = bench.connect(access.options)
+    const bytes = someBytes(120 * partSize)
+    const name = `${access.prefix}steady.bin`
+    await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress: slowly })
+    await bench.quiet()
+
+    await expectStored(name, bytes)
+    expect(bench.deathsMs().filter((deadMs) => deadMs < bench.nowMs()).length).toBeGreaterThanOrEqual(3)
+    expect(bench.refusals()).toBe(0)
+    expect(bench.app.cloud.requests.count('UploadPart')).toBe(120)
+    expect(tokens.size).toBeGreaterThanOrEqual(4)
+    const { length } = bench.calls()
+    expect(bench.calls()).toEqual(Array(length).fill('POST /v1/credentials 200'))
+    expect(length).toBeLessThanOrEqual(9)
+    expect(bench.app.cloud.requests.count('AssumeRole')).toBe(length)
+  })
+
+  it('asks as often as it likes: one request for 8 at once, none while the credentials live', async () => {
+    const { options } = await createDirectAccess(bench.access)
+    bench.wait(20 * minute)
+    const given = await Promise.all(Array.from({ length: 8 }, () => options.refreshSTSToken()))
+    expect(new Set(given.map(({ stsToken }) => stsToken)).size).toBe(1)
+    expect(given[0]?.stsToken).not.toBe(options.stsToken)
+    for (let asked = 0; asked < 100; asked++) expect(await options.refreshSTSToken()).toEqual(given[0])
+    expect(bench.calls()).toEqual(Array(2).fill('POST /v1/credentials 200'))
+  })
+
+  it('goes on while no credentials can be had and its own live, and then hears why there are none, without a secret', async () => {
+    const access = await createDirectAccess(bench.access)
+    const { oss, tokens } = bench.connect(access.options)
+    sts('ServiceUnavailable')
+    const bytes = someBytes(17 * partSize)
+    const name = `${access.prefix}outage.bin`
+    await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress: slowly })
+    await bench.quiet()
+    await expectStored(name, bytes)
+    expect(bench.calls()).toContain('POST /v1/credentials 503')
+    expect([...tokens]).toEqual([access.options.stsToken])
+
+    bench.wait(20 * minute)
+    const failure: unknown = await oss.put(name, bytes).catch((error: unknown) => error)
+    expect(isServerProblem(failure) && failure.code).toBe('credentials-unavailable')
+    const { accessKeySecret, stsToken } = access.options
+    for (const secret of [accessKeySecret, stsToken, bench.token]) expect(inspect(failure)).not.toContain(secret)
+
+    bench.app.cloud.faults.clear()
+    bench.wait(minute)
+    await oss.put(name, bytes)
+    expect(bench.refusals()).toBe(0)
+  })
+
+  it.each([
+    ['two hours fast', 2 * hour],
+    ['two hours slow', -2 * hour],
+  ])('works on a machine whose clock is %s', async (_name, aheadSeconds) => {
+    bench.setDeviceClock(aheadSeconds)
+    const access = await createDirectAccess(bench.access)
+    const { oss } = bench.connect(access.options)
+    const bytes = someBytes(64 * partSize)
+    const name = `${access.prefix}wrong-clock.bin`
+    await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress: slowly })
+    await bench.quiet()
+    await expectStored(name, bytes)
+    expect(bench.refusals()).toBe(0)
+    expect(bench.calls().length).toBeLessThanOrEqual(6)
+  })
+
+  it.each([
+    ['forward', 3 * hour],
+    ['back', -3 * hour],
+  ])('outlives its tokens although the machine’s clock is set %s meanwhile', async (_name, aheadSeconds) => {
+    const access = await createDirectAccess(bench.access)
+    const { oss } = bench.connect(access.options)
+    const bytes = someBytes(64 * partSize)
+    const name = `${access.prefix}set-clock.bin`
+    let stored = 0
+    const progress = async () => {
+      await slowly()
+      if (stored++ === 20) bench.setDeviceClock(aheadSeconds)
+    }
+    await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress })
+    await bench.quiet()
+    await expectStored(name, bytes)
+    expect(bench.refusals()).toBe(0)
+    expect(bench.deathsMs().filter((deadMs) => deadMs < bench.nowMs()).length).toBeGreaterThanOrEqual(1)
+  })
+
+  it('fails at once, with the reason, when there is no token, no such right or no server to ask', async () => {
+    const withToken = (token: () => string | Promise<string>): AccessOptions => ({ ...bench.access, token })
+    const thrown = new Error('signed out')
+    const signedOut = withToken(() => Promise.reject(thrown))
+    await expect(createDirectAccess(signedOut)).rejects.toMatchObject({ code: 'token-unavailable', cause: thrown })
+    const weak = withToken(() => bench.app.token({ scopes: ['uploads'], ttlSeconds: 86_400 }))
+    await expect(createDirectAccess(weak)).rejects.toMatchObject({ code: 'forbidden', status: 403 })
+    for (const wrong of [{ baseUrl: '' }, { token: 'a token' as never }]) {
+      const refused = createDirectAccess({ ...bench.access, ...wrong })
+      await expect(refused).rejects.toMatchObject({ name: 'ClientException', code: 'invalid-argument' })
+    }
+  })
+
+  it('goes on with what it has when the token function fails later, until that is dead', async () => {
+    let isSignedIn = true
+    const token = () => {
+      if (isSignedIn) return bench.app.token({ scopes: ['credentials:direct'], ttlSeconds: minute })
+      throw new Error('signed out')
+    }
+    const { options, prefix } = await createDirectAccess({ ...bench.access, token })
+    const { oss } = bench.connect(options)
+    isSignedIn = false
+    bench.wait(10 * minute)
+    await oss.put(`${prefix}later.txt`, Buffer.from('still'))
+    await bench.quiet()
+    bench.wait(4 * minute)
+    await oss.put(`${prefix}later.txt`, Buffer.from('still alive'))
+    bench.wait(2 * minute)
+    const failure: unknown = await oss.put(`${prefix}later.txt`, Buffer.from('dead')).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(ClientException)
+    expect(failure).toMatchObject({ code: 'token-unavailable' })
+    await expectStored(`${prefix}later.txt`, Buffer.from('still alive'))
+    isSignedIn = true
+    await oss.put(`${prefix}later.txt`, Buffer.from('again'))
+  })
+
+  it('may not write outside of its folder', async () => {
+    const { options, prefix } = await createDirectAccess(bench.access)
+    const { oss } = bench.connect(options)
+    for (const name of [`${prefix.slice(0, -1)}x/a.txt`, 'direct/a.txt', 'uploads/a.txt']) {
+      await expect(oss.put(name, Buffer.from('a'))).rejects.toMatchObject({ code: 'AccessDenied' })
+    }
+  })
+
+  it('asks nobody for anything once the signal has aborted', async () => {
+    const controller = new AbortController()
+    const { options } = await createDirectAccess({ ...bench.access, signal: controller.signal })
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(options.refreshSTSToken()).rejects.toBe(reason)
+    await expect(bench.connect(options).oss.put('a.txt', Buffer.from('a'))).rejects.toBe(reason)
+    expect(bench.calls()).toHaveLength(1)
+  })
+})
+
+describe('ali-oss with the credentials of one upload', () => {
+  it('sends the parts that are missing, across the death of three tokens, and Partway completes the upload', async () => {
+    const api = createApi(bench.app.url, bench.token)
+    const bytes = someBytes(27 * 1_048_576 - 5)
+    const upload = await createFor(api, bytes)
+    await sendParts(api, upload, bytes, [2, 3, 7])
+    const access = await createUploadAccess(upload.id, bench.access)
+    expect(access.key).toBe(upload.key)
+    const { oss, tokens } = bench.connect(access.options)
+    const checkpoint = await access.checkpoint(bytes)
+    expect(checkpoint.doneParts.map(({ number }) => number)).toEqual([2, 3, 7])
+    bench.app.cloud.requests.reset()
+    const sleep = byEights(() => bench.wait(20 * minute))
+    const progress = (share: number) => (share > 0 && share < 1 ? sleep() : undefined)
+    await oss.multipartUpload(access.key, bytes, { parallel: 8, checkpoint, progress })
+    expect(bench.refusals()).toBe(0)
+    expect(bench.app.cloud.requests.count('UploadPart')).toBe(upload.partCount - 3)
+    expect(bench.app.cloud.requests.count('InitiateMultipartUpload')).toBe(0)
+    expect(tokens.size).toBeGreaterThanOrEqual(4)
+
+    const client = createUploadClient({ baseUrl: bench.app.url, token: () => bench.token })
+    const completed = await client.completeUpload(upload.id)
+    expect(completed.upload.state).toBe('completed')
+    await expectStored(upload.key, bytes)
+  })
+
+  it('may write that object and no neighbour of it', async () => {
+    const upload = await createFor(createApi(bench.app.url, bench.token), someBytes(partSize))
+    const { options, key } = await createUploadAccess(upload.id, bench.access)
+    const { oss } = bench.connect(options)
+    for (const neighbour of [`${key}x`, key.slice(0, -1), key.replace(/[^/]+$/, 'other.bin')]) {
+      await expect(oss.put(neighbour, Buffer.from('a'))).rejects.toMatchObject({ code: 'AccessDenied' })
+    }
+    await oss.put(key, Buffer.from('a'))
+  })
+
+  it('is refused another file by its size, and credentials for what is no upload', async () => {
+    const upload = await createFor(createApi(bench.app.url, bench.token), someBytes(partSize))
+    const access = await createUploadAccess(upload.id, bench.access)
+    for (const file of [someBytes(partSize - 1), new Blob(['other'])]) {
+      await expect(access.checkpoint(file)).rejects.toMatchObject({ code: 'source-changed' })
+    }
+    const unknown = createUploadAccess(`upl_${'0'.repeat(32)}`, bench.access)
+    await expect(unknown).rejects.toMatchObject({ code: 'upload-not-found' })
+  })
+})
