@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts'
 import type { ObjectFacts } from '../oss/object-store.ts'
 import { withLease } from './lease.ts'
 import { rereadUpload } from './reread-upload.ts'
-import { LAST_LOOK_SECONDS } from './upload-state.ts'
+import { lastLookInSeconds } from './upload-state.ts'
 
 /**
  * The look at a `completed` row's object after the end of the last credentials for it, whose lease the caller holds. Their holder may have
@@ -23,8 +23,7 @@ export async function checkObject(deps: Deps, row: UploadRow): Promise<UploadRow
       }
       return rereadUpload(deps, row.id)
     }
-    const lastLookAt = (row.credentialsAliveUntil?.getTime() ?? 0) + LAST_LOOK_SECONDS * 1000
-    const waitSeconds = Math.ceil((lastLookAt - row.readAt.getTime()) / 1000)
+    const waitSeconds = lastLookInSeconds(row)
     if (object && waitSeconds > 0) await setDue(deps.db.prisma, row, 'completed', waitSeconds)
     else await closeCompleted(deps.db.prisma, row)
     return rereadUpload(deps, row.id)

@@ -3,6 +3,7 @@ import { closeAborted, markAborted, setDue } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
 import { withLease } from './lease.ts'
 import { rereadUpload } from './reread-upload.ts'
+import { lastLookInSeconds } from './upload-state.ts'
 
 // After the last grant's death a PUT that began in time may still land.
 const LOOK_AGAIN_SECONDS = 60
@@ -27,13 +28,15 @@ export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadR
   })
 }
 
-/** The second look at an `aborted` row: removes parts that landed after the abort, and looks once more if there were any. */
+/** The second look at an `aborted` row: removes parts that landed after the abort, and looks once more if there were any; also once more
+ *  when no request begun with credentials can still be running. */
 export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     const foundSome = await discardParts(deps, row)
     // Credentials allow Initiate and Complete as well: an upload that was given up must not look finished.
     if (row.credentialsAliveUntil !== null) await deleteOwnObject(deps, row)
-    if (foundSome) await setDue(deps.db.prisma, row, 'aborted', LOOK_AGAIN_SECONDS)
+    const waitSeconds = foundSome ? LOOK_AGAIN_SECONDS : lastLookInSeconds(row)
+    if (waitSeconds > 0) await setDue(deps.db.prisma, row, 'aborted', waitSeconds)
     else await closeAborted(deps.db.prisma, row.id)
     return rereadUpload(deps, row.id)
   })

@@ -11,8 +11,8 @@ import type { AbortReason, EndpointName, ProblemCode, UploadState } from '@partw
  *                                    └──────────────────────→ aborted
  *
  * pending, completing and aborting carry a lease of LEASE_SECONDS, renewed while somebody works on the row. Whoever meets such a row
- * after its lease drives it on; every step may run twice. aborted rows are looked at once more after the last grant's death, and completed
- * ones after that of the last credentials, whose holder could have changed the object.
+ * after its lease drives it on; every step may run twice. aborted rows are looked at once more after the last grant's death, and both aborted
+ * and completed ones twice after that of the last credentials, whose holder could have made or changed the object.
  */
 
 /** How long whoever drives a row has it for itself. Longer than any call to OSS may take. */
@@ -21,9 +21,16 @@ export const LEASE_SECONDS = 30
 /** How long a missing object may still turn up after a Complete whose reply was lost, before the upload counts as gone. */
 export const LOST_REPLY_PATIENCE_SECONDS = 300
 
-/** How long after the end of the last credentials a completed object is looked at for the last time: a request that began in time may
- *  go on for so long. Source: OSS error 0017-00000703. */
-export const LAST_LOOK_SECONDS = 4 * 3600 + 300
+// How long after the end of the last credentials their object is looked at for the last time: a request that began in time may go on for so
+// long. Source: OSS error 0017-00000703.
+const LAST_LOOK_SECONDS = 4 * 3600 + 300
+
+/** In how many seconds the last look at what lies under a row's key is due; 0 when it is, or when there were no credentials for it. */
+export function lastLookInSeconds(row: { credentialsAliveUntil: Date | null; readAt: Date }): number {
+  if (row.credentialsAliveUntil === null) return 0
+  const dueAtMs = row.credentialsAliveUntil.getTime() + LAST_LOOK_SECONDS * 1000
+  return Math.max(0, Math.ceil((dueAtMs - row.readAt.getTime()) / 1000))
+}
 
 /** The operations on one upload. */
 export type UploadOperation = Extract<

@@ -187,4 +187,27 @@ describe('an upload given up while credentials for it live', () => {
     await recoverUploads(app.deps)
     expect(await app.deps.objects.headObject(upload.key)).toBeNull()
   })
+
+  it('does not look finished either, when a request that began with them ends hours after them', async () => {
+    const upload = await createFor(api, someBytes(MiB))
+    await api('grantCredentials', { id: upload.id })
+    await api('abortUpload', { id: upload.id })
+    await age(upload, 1100)
+    await recoverUploads(app.deps)
+    const body = someBytes(MiB)
+    const headers = { 'x-oss-meta-partway-upload': upload.id }
+    await send(app.cloud.ossUrl, { method: 'PUT', key: upload.key, body, headers, credentials: ROOT_KEY })
+    await age(upload, 5 * 3600)
+    await recoverUploads(app.deps)
+    expect(await app.deps.objects.headObject(upload.key)).toBeNull()
+    expect((await rowOf(upload)).dueAt).toBeNull()
+  })
+
+  it('is looked at once, when there were none', async () => {
+    const upload = await createFor(api, someBytes(MiB))
+    await api('abortUpload', { id: upload.id })
+    await age(upload, 1100)
+    await recoverUploads(app.deps)
+    expect((await rowOf(upload)).dueAt).toBeNull()
+  })
 })
