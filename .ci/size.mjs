@@ -16,6 +16,7 @@ const limits = {
   'hashing in a worker': 10_000,
   'hashing on the page': 12_000,
   queue: 5_000,
+  'ali-oss': 6_000,
   'all in one file': 40_000,
 }
 
@@ -102,6 +103,7 @@ const smallest = await chunksOf('one-function')
 const smallMain = loadedWith(smallest, 'one-function')
 const both = await chunksOf('browser/index.js', 'queue/index.js')
 const queue = loadedWith(both, 'queue/index.js', loadedWith(both, 'browser/index.js'))
+const adapter = loadedWith(await chunksOf('ali-oss/index.js'), 'ali-oss/index.js')
 
 console.log(`${''.padEnd(28)} minified     gzip    limit  bytes`)
 report('main', main)
@@ -113,4 +115,5 @@ report('hashing in a worker', worker)
 report('= a page that uploads', [...main, ...engine, ...ports, ...worker])
 report('hashing on the page', onPage)
 report('queue', queue)
+report('ali-oss', adapter)
 report('all in one file', asItIs('partway-client.js'))

@@ -9,6 +9,8 @@ const introductions = {
     "`import … from '@partway/client'` in a web page. In Node the same name means [@partway/client/node](node.md).",
   node: "`import … from '@partway/client/node'`, or `'@partway/client'` in Node. Beside what is here it has all of [the browsers’ entry](browser.md) but the ports for browsers.",
   queue: "`import … from '@partway/client/queue'`, for web pages and for Node.",
+  'ali-oss':
+    "`import … from '@partway/client/ali-oss'`, for web pages and for Node that keep the official client ali-oss 6 and want its credentials from Partway.",
 }
 
 /** Shows types by the names their author gave them, wire types with the descriptions of their schemas, and everything once. */

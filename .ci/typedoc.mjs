@@ -2,7 +2,12 @@
  * The API reference in client-sdk/api, from the docstrings of what `@partway/client` exports (`npm run api`).
  * @type {import('typedoc').TypeDocOptions & import('typedoc-plugin-markdown').PluginOptions}
  */
-const titles = { browser: '@partway/client', node: '@partway/client/node', queue: '@partway/client/queue' }
+const titles = {
+  browser: '@partway/client',
+  node: '@partway/client/node',
+  queue: '@partway/client/queue',
+  'ali-oss': '@partway/client/ali-oss',
+}
 
 export default {
   plugin: ['typedoc-plugin-markdown', './typedoc-plugin.mjs'],
