@@ -168,6 +168,18 @@ describe('credentials for an upload', () => {
     expect(row.grantsAliveUntil?.getTime()).toBeGreaterThanOrEqual(Date.parse(body.expiresAt))
   })
 
+  it('keep the sweep away already while they are made, for as long as they can live', async () => {
+    const api = newcomer()
+    const upload = await create(api)
+    app.cloud.faults.add({ match: { verb: 'AssumeRole' }, effect: { kind: 'delay', delayMs: 300, at: 'reply' } })
+    const asked = api('grantCredentials', { id: upload.id })
+    await expect.poll(() => app.cloud.requests.count('AssumeRole')).toBe(1)
+    const row = await sql().upload.findUniqueOrThrow({ where: { id: upload.id } })
+    expect(row.credentialsAliveUntil).toBeNull()
+    const { body } = await asked
+    expect(row.grantsAliveUntil?.getTime()).toBeGreaterThanOrEqual(Date.parse(body.expiresAt))
+  })
+
   it('are not handed out when the upload was completed or given up while they were made', async () => {
     const api = newcomer()
     const upload = await create(api)
