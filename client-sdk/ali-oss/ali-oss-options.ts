@@ -3,7 +3,7 @@ import type { DirectCredentials, UploadCredentials } from '../contract/credentia
 import type { CredentialKeeper } from '../sts/credential-keeper.ts'
 import { clockCorrection } from './clock-correction.ts'
 
-/** What `refreshSTSToken` gives. ali-oss copies every field over its own options, so there must be no other. */
+/** What `refreshSTSToken` gives. */
 export interface StsToken {
   accessKeyId: string
   /** A secret until it expires. */
@@ -23,7 +23,9 @@ export interface AliOssOptions extends StsToken {
   cname: boolean
   /** The bucket goes into the path: for local stand-ins, OSS itself refuses it. */
   sldEnable: boolean
+  /** Whether the endpoint's scheme is https. */
   secure: boolean
+  /** Newer accounts and buckets take no signatures of version 1. */
   authorizationV4: true
   /** Living credentials: from memory or, near their end, from the server. */
   refreshSTSToken: () => Promise<StsToken>
@@ -31,7 +33,7 @@ export interface AliOssOptions extends StsToken {
   refreshSTSTokenInterval: number
 }
 
-/** The three fields that change with every renewal. */
+/** No more than what changes with a renewal: ali-oss copies every field over its options, whose endpoint it has parsed by then. */
 function stsTokenOf(credentials: DirectCredentials | UploadCredentials): StsToken {
   const { accessKeyId, accessKeySecret, securityToken } = credentials
   return { accessKeyId, accessKeySecret, stsToken: securityToken }

@@ -1,8 +1,10 @@
+import { Agent } from 'node:http'
 import { inspect } from 'node:util'
 import { type AccessOptions, createDirectAccess, createUploadAccess } from '@partway/client/ali-oss'
 import { ClientException, createUploadClient, isServerProblem } from '@partway/client/node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createApi, createFor, sendParts, sha256Of, someBytes } from '../support/api.ts'
+import { startTestApp } from '../support/app.ts'
 import { readObject } from '../support/objects.ts'
 import { type AliOssBench, startAliOssBench } from './ali-oss-bench.ts'
 
@@ -212,6 +214,57 @@ describe('ali-oss with direct credentials', () => {
     await expect(options.refreshSTSToken()).rejects.toBe(reason)
     await expect(bench.connect(options).oss.put('a.txt', Buffer.from('a'))).rejects.toBe(reason)
     expect(bench.calls()).toHaveLength(1)
+  })
+})
+
+describe('the options for ali-oss', () => {
+  const name = 'direct/alice/alice/目录 +&.bin'
+  const places = [
+    { addressing: 'virtual', host: 'oss-cn-hangzhou.aliyuncs.com', sent: 'partway-local.oss-cn-hangzhou.aliyuncs.com' },
+    { addressing: 'cname', host: 'files.example.com', sent: 'files.example.com' },
+    { addressing: 'path', host: 'localhost', sent: 'localhost', folder: '/partway-local' },
+  ] as const
+
+  it.each(places)('make it send to $sent for $addressing addressing', async ({ addressing, host, ...place }) => {
+    const { port } = new URL(bench.app.cloud.ossUrl)
+    const server = await startTestApp({
+      beside: bench.app,
+      ...bench.serverOptions,
+      config: (config) => ({
+        ...config,
+        oss: { ...config.oss, publicEndpoint: `http://${host}:${port}`, publicAddressing: addressing },
+      }),
+    })
+    try {
+      const { options, prefix } = await createDirectAccess({ ...bench.access, baseUrl: server.url })
+      expect(options).toMatchObject({ bucket: 'partway-local', region: 'oss-cn-hangzhou', secure: false })
+      // Every name leads to the local cloud here, which knows its bucket by all three.
+      const agent = new Agent({
+        lookup: (_name, _options, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
+      })
+      const { oss, urls } = bench.connect({ ...options, agent })
+      expect(name.startsWith(prefix)).toBe(true)
+      await oss.put(name, Buffer.from(addressing))
+      const folder = 'folder' in place ? place.folder : ''
+      expect(urls).toEqual([`http://${place.sent}:${port}${folder}/${encodeURI(name).replace('+&', '%2B%26')}`])
+      await expectStored(name, Buffer.from(addressing))
+      agent.destroy()
+    } finally {
+      await server.close()
+    }
+  })
+
+  it('follow the scheme of the endpoint', async () => {
+    const secure = { endpoint: 'https://oss-accelerate.aliyuncs.com', addressing: 'virtual' as const }
+    const answer = async (...request: Parameters<typeof fetch>) => {
+      const response = await fetch(...request)
+      return Response.json({ ...((await response.json()) as object), ...secure }, { headers: response.headers })
+    }
+    const { options } = await createDirectAccess({ ...bench.access, ports: { fetch: answer } })
+    expect(options).toMatchObject({ endpoint: secure.endpoint, secure: true, cname: false, sldEnable: false })
+    const { oss } = bench.connect(options)
+    const url = await oss.signatureUrlV4('GET', 60, undefined, 'direct/a.txt')
+    expect(url).toMatch(/^https:\/\/partway-local\.oss-accelerate\.aliyuncs\.com\/direct\/a\.txt\?/)
   })
 })
 

@@ -3,7 +3,8 @@ import { systemClock } from '@partway/client/node'
 import OSS from 'ali-oss'
 import type { RequestHandler } from 'express'
 import { vi } from 'vitest'
-import { startTestApp, type TestApp } from '../support/app.ts'
+import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts'
+import { TEST_BUCKET } from '../support/local-cloud.ts'
 import { testRetry } from './upload-bench.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the published types of the client miss most of what is used here
@@ -12,6 +13,8 @@ export type AliOss = any
 /** Server, STS and OSS under one clock, this machine under another, and counts of what is asked of each. */
 export interface AliOssBench {
   app: TestApp
+  /** For a server beside this one, by the same clock. */
+  serverOptions: TestAppOptions
   /** The clock of server, STS and OSS. */
   nowMs(): number
   /** Time passes for everybody. */
@@ -55,7 +58,8 @@ export async function startAliOssBench(): Promise<AliOssBench> {
     response.setHeader('Date', now().toUTCString())
     next()
   }
-  const app = await startTestApp({ deps: { now }, cloud: { now }, mount: { path: '/partway', before } })
+  const serverOptions: TestAppOptions = { deps: { now }, mount: { path: '/partway', before } }
+  const app = await startTestApp({ ...serverOptions, cloud: { now, cnames: { 'files.example.com': TEST_BUCKET } } })
   const token = app.token({ scopes: ['uploads', 'credentials', 'credentials:direct'], ttlSeconds: 30 * 86_400 })
 
   let calls: string[] = []
@@ -81,6 +85,7 @@ export async function startAliOssBench(): Promise<AliOssBench> {
   const clock = { ...systemClock, sleep: async (ms: number) => wait(ms / 1000) }
   return {
     app,
+    serverOptions,
     nowMs: () => trueMs,
     wait,
     setDeviceClock: (aheadSeconds) => void vi.setSystemTime(trueMs + aheadSeconds * 1000),
