@@ -77,8 +77,8 @@ export async function startAliOssBench(): Promise<AliOssBench> {
   }
   const noting: typeof fetch = (...request) => {
     const asked = ask(...request)
-    const end = () => underWay.delete(settled)
-    const settled = asked.then(end, end)
+    const end = () => void underWay.delete(settled)
+    const settled: Promise<void> = asked.then(end, end)
     underWay.add(settled)
     return asked
   }
