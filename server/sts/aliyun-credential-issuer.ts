@@ -37,6 +37,8 @@ export function createAliyunCredentialIssuer(options: AliyunIssuerOptions): Cred
 
   return {
     async assumeRole({ sessionName, policy, ttlSeconds }) {
+      // STS takes no policy for no limit: everything that the role may do.
+      if (policy.trim() === '') throw problemOf('scope', new StsError('NoPolicy'))
       const key = await options.getKey()
       const client = new RpcClient({ ...key, endpoint: options.endpoint, apiVersion })
       const parameters = {

@@ -175,6 +175,11 @@ describe('the issuer', () => {
     server.close()
   })
 
+  it.each(['', ' '])('never asks without a policy, nor with %j: that would be all the role may do', async (none) => {
+    expect((await failureOf(issuer().assumeRole({ ...request, policy: none }))).failure).toBe('scope')
+    expect(cloud.requests.count('AssumeRole')).toBe(0)
+  })
+
   it('passes on that the server has no key of its own', async () => {
     const getKey = async () => {
       throw new IssuerProblem('refused', 'no key')
