@@ -55,7 +55,7 @@ describe('ali-oss with direct credentials', () => {
     const bytes = someBytes(40 * partSize)
     const name = `${access.prefix}long.bin`
     // Whenever 8 parts are stored the machine sleeps for longer than any token lives. The next 8 all find theirs dead.
-    const sleep = byEights(() => bench.wait(20 * minute))
+    const sleep = byEights(() => bench.sleep(20 * minute))
     const progress = (share: number) => (share > 0 && share < 1 ? sleep() : undefined)
     await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress })
 
@@ -280,7 +280,7 @@ describe('ali-oss with the credentials of one upload', () => {
     const checkpoint = await access.checkpoint(bytes)
     expect(checkpoint.doneParts.map(({ number }) => number)).toEqual([2, 3, 7])
     bench.app.cloud.requests.reset()
-    const sleep = byEights(() => bench.wait(20 * minute))
+    const sleep = byEights(() => bench.sleep(20 * minute))
     const progress = (share: number) => (share > 0 && share < 1 ? sleep() : undefined)
     await oss.multipartUpload(access.key, bytes, { parallel: 8, checkpoint, progress })
     expect(bench.refusals()).toBe(0)

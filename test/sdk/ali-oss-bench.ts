@@ -19,6 +19,8 @@ export interface AliOssBench {
   nowMs(): number
   /** Time passes for everybody. */
   wait(seconds: number): void
+  /** Time passes while this machine sleeps: its clock tells afterwards, but `performance` stood still. */
+  sleep(seconds: number): void
   /** This machine's clock, and no other, is set to be so much ahead of the true time. */
   setDeviceClock(aheadSeconds: number): void
   /** For createDirectAccess and createUploadAccess: a token for everything, and waits that take no time but on the clocks. */
@@ -88,6 +90,10 @@ export async function startAliOssBench(): Promise<AliOssBench> {
     serverOptions,
     nowMs: () => trueMs,
     wait,
+    sleep(seconds) {
+      trueMs += seconds * 1000
+      vi.setSystemTime(Date.now() + seconds * 1000)
+    },
     setDeviceClock: (aheadSeconds) => void vi.setSystemTime(trueMs + aheadSeconds * 1000),
     access: { baseUrl: app.url, token: () => token, retry: testRetry, ports: { fetch: noting, clock } },
     token,
