@@ -5,6 +5,7 @@ import { pinoHttp } from 'pino-http'
 import type { RequestContext } from '../deps.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { loggedPath } from './logged-path.ts'
 
 /** What is known of a request besides what its caller sent. */
 interface Known extends RequestContext {
@@ -47,7 +48,7 @@ export function requestContext(log: Logger, metrics: Metrics): RequestHandler[] 
     serializers: {
       req: ({ method, url, raw }: { method: string; url: string; raw: Request }) => ({
         method,
-        path: url.split('?', 1)[0],
+        path: loggedPath(url, raw.baseUrl),
         // Behind proxies, the caller's address as far as TRUST_PROXY believes them.
         ip: raw.ip,
       }),

@@ -32,7 +32,7 @@ const Claims = z.object({
 export function principalOf(payload: unknown): Principal {
   const claims = Claims.safeParse(payload)
   if (!claims.success) {
-    throw new Problem('unauthenticated', 'The bearer token’s claims are not valid.', { cause: claims.error })
+    throw new Problem('unauthenticated', 'The bearer token’s claims are not valid.', { cause: badClaims(claims.error) })
   }
   const { sub, tenant = sub, scope = '', limits = {} } = claims.data
   if (tenant === EVERY_TENANT && claims.data.tenant === undefined) {
@@ -41,4 +41,10 @@ export function principalOf(payload: unknown): Principal {
   const named = new Set(scope.split(' '))
   if (named.has('uploads:tenant')) named.add('uploads')
   return { subject: sub, tenant, scopes: new Set(scopes.filter((known) => named.has(known))), limits }
+}
+
+/** For the log: which claims, by their own names. zod's message would also hold what the token's issuer, or a forger, called others. */
+function badClaims({ issues }: z.ZodError): Error {
+  const names = new Set(issues.map(({ path }) => path.join('.')))
+  return new Error(`claims that are missing or malformed: ${[...names].join(', ')}`)
 }

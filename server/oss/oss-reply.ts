@@ -72,7 +72,7 @@ export function interpretReply(
   const isError = status >= 300 || status === 203 || xml.name === 'Error'
   if (!isError) return { status, errorCode: undefined, headers, xml: xml.content, text }
   const details = call.method === 'HEAD' ? headErrorDetails(headers) : xml.content
-  const code = textOf(details, 'Code') ?? `Http${status}`
+  const code = saneWord(textOf(details, 'Code')) ?? `Http${status}`
   // HeadObject has no body, and an old cluster no header, to say what is not found.
   const isBareNotFound = call.method === 'HEAD' && code === 'Http404' && call.expect?.includes('NoSuchKey')
   const isExpected = call.expect?.includes(code) || isBareNotFound
@@ -81,10 +81,15 @@ export function interpretReply(
     call.operation,
     status,
     code,
-    textOf(details, 'EC') ?? headerText(headers, 'x-oss-ec'),
-    headerText(headers, 'x-oss-request-id'),
-    textOf(details, 'Endpoint'),
+    saneWord(textOf(details, 'EC') ?? headerText(headers, 'x-oss-ec')),
+    saneWord(headerText(headers, 'x-oss-request-id')),
+    saneWord(textOf(details, 'Endpoint')),
   )
+}
+
+/** What can stand in a log line or a metric's label as it is: nobody knows what a proxy on the way puts into an answer. */
+function saneWord(text: string | undefined): string | undefined {
+  return text !== undefined && /^[A-Za-z0-9._-]{1,100}$/.test(text) ? text : undefined
 }
 
 function headErrorDetails(headers: OssReply['headers']): Record<string, unknown> {
