@@ -35,7 +35,7 @@ export function protect(secret: string | null | undefined, kind: SecretKind = 'c
 /** Protects what is secret among a process's variables, by their names. */
 export function protectVariables(env: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value] of Object.entries(env)) {
-    if (/SECRET|PASSWORD|METRICS_TOKEN/.test(name)) protect(value, name.startsWith('LOCAL_') ? 'root-key' : undefined)
+    if (/SECRET|PASSWORD|TOKEN/.test(name)) protect(value, name.startsWith('LOCAL_') ? 'root-key' : undefined)
     if (name === 'DATABASE_URL') protectPassword(value)
   }
 }
