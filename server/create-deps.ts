@@ -9,6 +9,7 @@ import { type CredentialSource, defaultCredentialChain, staticCredentials } from
 import { createAliyunCredentialIssuer } from './sts/aliyun-credential-issuer.ts'
 import { createCredentialCache } from './sts/credential-cache.ts'
 import type { CredentialIssuer } from './sts/credential-issuer.ts'
+import { createPatientIssuer } from './sts/patient-issuer.ts'
 import { packageVersion } from './version.ts'
 
 /** Connections per process. A request holds one for a few milliseconds, never while it waits for OSS. */
@@ -67,7 +68,7 @@ function openSts(
   })
   const onRenewalFailure = (error: unknown) =>
     log.warn({ err: error }, 'credentials could not be renewed ahead of time')
-  return createCredentialCache({ issuer, now, onRenewalFailure })
+  return createCredentialCache({ issuer: createPatientIssuer({ issuer, now }), now, onRenewalFailure })
 }
 
 function openDatabase(config: Config, log: Deps['log']): Deps['db'] {

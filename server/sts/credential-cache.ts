@@ -1,14 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { createCircuitBreaker } from './circuit-breaker.ts'
 import {
   type AssumeRoleRequest,
   type CredentialIssuer,
   IssuerProblem,
+  MIN_LEFT_SECONDS,
   type TemporaryCredentials,
 } from './credential-issuer.ts'
-
-/** Nobody is given credentials with less life than this. */
-export const MIN_LEFT_SECONDS = 600
 
 export interface CredentialCacheOptions {
   issuer: CredentialIssuer
@@ -16,7 +12,6 @@ export interface CredentialCacheOptions {
   /** How many scopes are remembered, the least recently asked for going first. Default 10,000, some 20 MB. */
   maxEntries?: number
   random?: () => number
-  sleep?: (milliseconds: number) => Promise<unknown>
   /** Told when credentials could not be renewed ahead of time: nobody has been turned away yet. */
   onRenewalFailure?: (error: unknown) => void
 }
@@ -29,10 +24,6 @@ interface Entry {
   renewAtMs: number
 }
 
-const tries = 3
-const firstDelayMs = 200
-// After so long a caller has waited enough: no further try is begun.
-const retryWithinMs = 5_000
 // Between renewals that fail, where the failure names no other time.
 const renewalPauseSeconds = 5
 
@@ -40,12 +31,10 @@ const renewalPauseSeconds = 5
  * AssumeRole may be called 100 times per second and account. This remembers credentials per exact request, as long as they have
  * {@link MIN_LEFT_SECONDS} to live, and asks once however many callers want the same. They are renewed ahead of time, at a moment drawn
  * by lot between 50 % and 90 % of the time they can be handed out, so that scopes begun together do not come due together; when that
- * fails, the old ones are handed out on. A throttled or unreachable service is tried again with growing pauses, and left alone by all
- * scopes while the circuit is open. Memory is bounded by `maxEntries`; nothing here is needed by another instance.
+ * fails, the old ones are handed out on. Memory is bounded by `maxEntries`; nothing here is needed by another instance.
  */
 export function createCredentialCache(options: CredentialCacheOptions): CredentialIssuer {
-  const { issuer, now, maxEntries = 10_000, random = Math.random, sleep = delay } = options
-  const breaker = createCircuitBreaker({ now, random })
+  const { issuer, now, maxEntries = 10_000, random = Math.random } = options
   // In the order in which they were last asked for.
   const entries = new Map<string, Entry>()
   const flights = new Map<string, Promise<TemporaryCredentials>>()
@@ -65,38 +54,17 @@ export function createCredentialCache(options: CredentialCacheOptions): Credenti
     }
   }
 
-  async function obtain(request: AssumeRoleRequest): Promise<TemporaryCredentials> {
-    const startedMs = now().getTime()
-    let lastError: unknown
-    for (let attempt = 1; ; attempt++) {
-      const pauseMs = breaker.pauseMs()
-      if (pauseMs > 0) throw turnedAway(pauseMs, lastError)
-      try {
-        const credentials = await issuer.assumeRole(request)
-        breaker.succeeded()
-        return assertLasting(credentials, now())
-      } catch (error) {
-        lastError = error
-        const failure = error instanceof IssuerProblem ? error.failure : 'unreachable'
-        if (failure === 'scope') breaker.succeeded()
-        else breaker.failed(failure === 'refused')
-        const isPassing = failure === 'throttled' || failure === 'unreachable'
-        if (!isPassing || attempt >= tries || now().getTime() - startedMs >= retryWithinMs) throw error
-        await sleep(random() * firstDelayMs * 2 ** attempt)
-      }
-    }
-  }
-
   function fly(key: string, request: AssumeRoleRequest): Promise<TemporaryCredentials> {
     const underWay = flights.get(key)
     if (underWay !== undefined) return underWay
     const askedAtMs = now().getTime()
-    const flight = obtain(request)
+    const flight = issuer
+      .assumeRole(request)
       .then((credentials) => {
         // By our own clock, too: where that one is behind, their end seems further away than it is.
         const deadAtMs = Math.min(credentials.expiresAt.getTime(), askedAtMs + request.ttlSeconds * 1000)
         remember(key, credentials, deadAtMs)
-        return credentials
+        return Object.freeze(credentials)
       })
       .finally(() => flights.delete(key))
     flights.set(key, flight)
@@ -128,20 +96,4 @@ export function createCredentialCache(options: CredentialCacheOptions): Credenti
     },
     close: () => issuer.close(),
   }
-}
-
-function isLasting({ expiresAt }: TemporaryCredentials, now: Date): boolean {
-  return expiresAt.getTime() - now.getTime() >= MIN_LEFT_SECONDS * 1000
-}
-
-function assertLasting(credentials: TemporaryCredentials, now: Date): TemporaryCredentials {
-  if (isLasting(credentials, now)) return Object.freeze(credentials)
-  throw new IssuerProblem('refused', 'The clocks of the server and of the security token service are too far apart.')
-}
-
-function turnedAway(pauseMs: number, cause: unknown): IssuerProblem {
-  return new IssuerProblem('unreachable', 'The security token service does not answer at present.', {
-    cause,
-    retryAfterSeconds: Math.max(1, Math.ceil(pauseMs / 1000)),
-  })
 }

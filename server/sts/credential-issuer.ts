@@ -1,5 +1,8 @@
 import { Problem } from '../problem.ts'
 
+/** Nobody is given credentials with less life than this. */
+export const MIN_LEFT_SECONDS = 600
+
 /** One AssumeRole. Whoever asks with the same three may be given the same credentials: nothing else is in them. */
 export interface AssumeRoleRequest {
   /** 2 to 64 of `A-Z a-z 0-9 . @ - _`: who the credentials are for, as the account's audit trail shows it. */

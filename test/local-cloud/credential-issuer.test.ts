@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createAliyunCredentialIssuer } from '../../server/sts/aliyun-credential-issuer.ts'
 import { createCredentialCache } from '../../server/sts/credential-cache.ts'
 import { type CredentialIssuer, IssuerProblem } from '../../server/sts/credential-issuer.ts'
+import { createPatientIssuer } from '../../server/sts/patient-issuer.ts'
 import { SERVER_KEY, startTestCloud, TEST_BUCKET, TEST_ROLE_ARN, type TestCloud } from '../support/local-cloud.ts'
 import { send } from './send.ts'
 
@@ -202,7 +203,11 @@ describe('1,000 concurrent callers of one scope', () => {
       times: 2,
       effect: { kind: 'answer', status: 400, code: 'Throttling.User' },
     })
-    const cache = createCredentialCache({ issuer: issuer(), now: () => new Date(), sleep: async () => {} })
+    const now = () => new Date()
+    const cache = createCredentialCache({
+      issuer: createPatientIssuer({ issuer: issuer(), now, sleep: async () => {} }),
+      now,
+    })
     await Promise.all(Array.from({ length: 1000 }, () => cache.assumeRole(request)))
     expect([cloud.requests.count('AssumeRole'), cloud.requests.countAnswered('AssumeRole', 200)]).toEqual([3, 1])
   })

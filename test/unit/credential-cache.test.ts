@@ -7,10 +7,11 @@ import {
   type IssuerFailure,
   IssuerProblem,
 } from '../../server/sts/credential-issuer.ts'
+import { createPatientIssuer } from '../../server/sts/patient-issuer.ts'
 
 const startMs = Date.parse('2026-11-22T12:00:00Z')
 
-/** A cache before an issuer that can be broken, on a clock that only the test moves. */
+/** The cache as the server builds it, before an issuer that can be broken, on a clock that only the test moves. */
 function world(options: { maxEntries?: number; issuedLateMs?: number } = {}) {
   let nowMs = startMs
   let failure: IssuerFailure | null = null
@@ -33,14 +34,14 @@ function world(options: { maxEntries?: number; issuedLateMs?: number } = {}) {
     },
     close: async () => {},
   }
+  const shared = { now: () => new Date(nowMs), random: seededRandom(7) }
+  const sleep = async (ms: number) => {
+    slept.push(ms)
+    nowMs += ms
+  }
   const cache = createCredentialCache({
-    issuer,
-    now: () => new Date(nowMs),
-    random: seededRandom(7),
-    sleep: async (ms) => {
-      slept.push(ms)
-      nowMs += ms
-    },
+    issuer: createPatientIssuer({ issuer, sleep, ...shared }),
+    ...shared,
     onRenewalFailure: (error) => renewalFailures.push(error),
     ...(options.maxEntries === undefined ? {} : { maxEntries: options.maxEntries }),
   })
@@ -123,8 +124,10 @@ describe('credentials', () => {
   })
 
   it('are refused when STS makes them with less, since its clock or ours is wrong', async () => {
-    const { ask } = world({ issuedLateMs: 301_000 })
+    const { ask, calls } = world({ issuedLateMs: 301_000 })
     expect(await outcomeOf(ask())).toMatch(/^credentials-unavailable refused/)
+    expect(await outcomeOf(ask('b'))).toMatch(/^credentials-unavailable/)
+    expect(calls).toHaveLength(1)
   })
 
   it.each([-840_000, 240_000])(
