@@ -12,7 +12,7 @@ import { createPatientIssuer } from '../../server/sts/patient-issuer.ts'
 const startMs = Date.parse('2026-11-22T12:00:00Z')
 
 /** The cache as the server builds it, before an issuer that can be broken, on a clock that only the test moves. */
-function world(options: { maxEntries?: number; issuedLateMs?: number } = {}) {
+function world(options: { maxEntries?: number; issuedLateMs?: number; callMs?: number } = {}) {
   let nowMs = startMs
   let failure: IssuerFailure | null = null
   const calls: AssumeRoleRequest[] = []
@@ -23,6 +23,7 @@ function world(options: { maxEntries?: number; issuedLateMs?: number } = {}) {
       calls.push(request)
       const number = calls.length
       await Promise.resolve()
+      nowMs += options.callMs ?? 0
       if (failure) throw new IssuerProblem(failure, failure)
       return {
         accessKeyId: `STS.${number}`,
@@ -133,14 +134,15 @@ describe('credentials', () => {
   it.each([-840_000, 240_000])(
     'reach nobody with less when the clocks of server and STS are %i ms apart',
     async (lateMs) => {
-      const { ask, wait, calls } = world({ issuedLateMs: lateMs })
+      const { ask, wait, calls, leftSeconds } = world({ issuedLateMs: lateMs })
       // Whatever the clocks say, credentials are 900 s after they were made as dead as can be.
       const madeAtSeconds: number[] = []
       for (let second = 0; second < 3600; second += 5) {
-        const { accessKeyId } = await ask()
+        const credentials = await ask()
+        expect(leftSeconds(credentials)).toBeGreaterThanOrEqual(600)
         await settle()
         while (madeAtSeconds.length < calls.length) madeAtSeconds.push(second)
-        const madeAt = madeAtSeconds[Number(accessKeyId.slice('STS.'.length)) - 1] ?? Number.NaN
+        const madeAt = madeAtSeconds[Number(credentials.accessKeyId.slice('STS.'.length)) - 1] ?? Number.NaN
         expect(madeAt + 900 - second).toBeGreaterThanOrEqual(600)
         wait(5)
       }
@@ -254,6 +256,13 @@ describe('throttling', () => {
     expect(slept).toHaveLength(2)
     expect(slept[0]).toBeLessThanOrEqual(400)
     expect(slept[1]).toBeLessThanOrEqual(800)
+  })
+
+  it('that takes long to say so is tried no longer than a caller should wait', async () => {
+    const { ask, fail, calls } = world({ callMs: 3_000 })
+    fail('throttled')
+    await outcomeOf(ask())
+    expect(calls).toHaveLength(2)
   })
 
   it('of one call alone is not seen by the caller', async () => {
