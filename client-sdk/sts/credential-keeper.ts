@@ -18,7 +18,7 @@ export interface CredentialKeeper<Held extends Mortal> {
 const urgentMs = 30_000
 /** Renewed ahead of time with so much life left, or half of a life that is shorter than twice that: time enough to wait out an outage. */
 const aheadMs = 450_000
-/** After a renewal ahead of time has failed, the next is tried so much later. */
+/** After a renewal ahead of time, or one that brought what seems to be dead already, the next is tried so much later. */
 const pauseMs = 20_000
 
 /**
@@ -29,7 +29,7 @@ export function createCredentialKeeper<Held extends Mortal>(
   ask: (isUrgent: boolean) => Promise<Held>,
   clock: ServerClock,
 ): CredentialKeeper<Held> {
-  let held: { value: Held; renewWithMs: number; notBeforeMs: number } | undefined
+  let held: { value: Held; receivedAtMs: number; renewWithMs: number; notBeforeMs: number } | undefined
   let flight: Promise<Held> | undefined
   let aheadOfTime: Promise<unknown> | undefined
 
@@ -37,7 +37,8 @@ export function createCredentialKeeper<Held extends Mortal>(
 
   async function renew(isUrgent: boolean): Promise<Held> {
     const value = await ask(isUrgent)
-    held = { value, renewWithMs: Math.min(aheadMs, leftMs(value) / 2), notBeforeMs: 0 }
+    const renewWithMs = Math.min(aheadMs, leftMs(value) / 2)
+    held = { value, receivedAtMs: clock.nowMs(), renewWithMs, notBeforeMs: Number.NEGATIVE_INFINITY }
     return value
   }
 
@@ -50,14 +51,20 @@ export function createCredentialKeeper<Held extends Mortal>(
       })
   }
 
-  const lasting = () => (held && leftMs(held.value) > urgentMs ? held : undefined)
+  function lasting() {
+    if (!held || leftMs(held.value) > urgentMs) return held
+    // Dead on arrival, by a clock that cannot be right. Only OSS can tell, and asking for each part would help nobody.
+    const isNew = Math.abs(clock.nowMs() - held.receivedAtMs) < pauseMs
+    return isNew ? held : undefined
+  }
 
   return {
     async get() {
       if (!lasting()) await aheadOfTime
       const known = lasting()
       if (known) {
-        const isDue = leftMs(known.value) <= known.renewWithMs && clock.nowMs() >= known.notBeforeMs
+        const left = leftMs(known.value)
+        const isDue = left > urgentMs && left <= known.renewWithMs && clock.nowMs() >= known.notBeforeMs
         if (isDue && !aheadOfTime) renewAheadOfTime(known)
         return known.value
       }

@@ -101,6 +101,24 @@ describe('partway upload', () => {
     expect(uploads[0]).toMatchObject({ fileName: '../a', contentType: 'text/plain', partSizeBytes: MiB, partCount: 3 })
   })
 
+  it('signs by itself with --mode sts, and says when --mode auto finds no credentials', async () => {
+    const path = await bench.file(9 * MiB, 'signed.bin')
+    const args = [path, '--part-size', '1MiB', '--record-dir', recordDir]
+    const signing = partwayUpload([...args, '--mode', 'sts', '--json'], {
+      PARTWAY_TOKEN: bench.app.token({ scopes: ['uploads', 'credentials'] }),
+    })
+    const { code, stdout, stderr } = await finish(signing)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(await bench.objectSha256(resultIn(stdout).key)).toBe(await sha256OfFile(path))
+    expect(bench.app.cloud.requests.count('AssumeRole')).toBe(1)
+
+    const refused = await finish(partwayUpload([...args, '--mode', 'sts']))
+    expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('scope')])
+    const falling = await finish(partwayUpload([...args, '--mode', 'auto']))
+    expect(falling.code).toBe(0)
+    expect(falling.stderr).toMatch(/signed[.]bin: no STS credentials [(].*scope.*[)]; going on with presigned URLs/)
+  })
+
   it('killed with -9 and run again sends only what was missing', async () => {
     const path = await bench.file(24 * MiB, 'killed.bin')
     const args = [path, '--part-size', '1MiB', '--parallel', '3', '--record-dir', recordDir, '--json']
