@@ -6,7 +6,7 @@ import { actionsOf } from './cloud-operations.ts'
  */
 export interface RamPolicyDocument {
   Version: '1'
-  Statement: readonly { Effect: 'Allow'; Action: readonly string[]; Resource: readonly string[] }[]
+  Statement: readonly { Effect: 'Allow' | 'Deny'; Action: readonly string[]; Resource: readonly string[] }[]
 }
 
 /**
@@ -18,6 +18,14 @@ export const clientActions = actionsOf('vended', 'object')
 /** The ARN of objects of a bucket, in any region and of any owner, which RAM's grammar wants as `*`. */
 export function objectArn(bucket: string, keyPattern: string): string {
   return `acs:oss:*:*:${bucket}/${keyPattern}`
+}
+
+/**
+ * ARNs that {@link objectArn} also matches if RAM lets a `*` reach over colons, which its documentation leaves open: keys, in whatever bucket,
+ * in which `:bucket/` stands behind a slash. No key of Partway's is such a one.
+ */
+export function strayArn(bucket: string): string {
+  return `acs:oss:*:*:*/*:${bucket}/*`
 }
 
 /** What the server itself may do in `bucket`, under `keyPrefix` (which ends in `/`); with `roleArn` also assume the role it vends. */

@@ -148,6 +148,12 @@ const targets: [string, (key: string) => Target][] = [
   ['a key below it', (key) => ({ bucket: TEST_BUCKET, key: `${key}/x` })],
   ['another case of it', (key) => ({ bucket: TEST_BUCKET, key: key.toUpperCase() })],
   ['another bucket', (key) => ({ bucket: OTHER_BUCKET, key })],
+  // The stars for region and owner of a resource reach over colons, if RAM reads them as the local cloud does.
+  [
+    'another bucket, below a name that ends like the own one',
+    (key) => ({ bucket: OTHER_BUCKET, key: `x:${TEST_BUCKET}/${key}` }),
+  ],
+  ['a key that ends like bucket and key', (key) => ({ bucket: TEST_BUCKET, key: `uploads/y/:${TEST_BUCKET}/${key}` })],
 ]
 
 describe('with credentials for one upload', () => {
@@ -192,6 +198,11 @@ describe('with direct credentials', () => {
     ['the tenant’s folder', { bucket: TEST_BUCKET, key: 'direct/acme/a' }, false],
     ['an object Partway answers for', { bucket: TEST_BUCKET, key: own.key }, false],
     ['another bucket', { bucket: OTHER_BUCKET, key: `${prefix}a` }, false],
+    [
+      'another bucket, below a name that ends like the own one',
+      { bucket: OTHER_BUCKET, key: `x:${TEST_BUCKET}/${prefix}a` },
+      false,
+    ],
   ]
 
   it.each(operations())('$name passes at most in the own folder', async (operation) => {

@@ -64,6 +64,11 @@ function judge(build: BuildText, ownKey: string, foreignKeys: readonly string[])
   for (const other of [`${bucket}2`, 'other', bucket.slice(0, -1)]) {
     expect(every.filter((action) => allows(own, action, other, ownKey))).toEqual([])
   }
+  // A star that reaches over colons takes the rest of another ARN for region and owner.
+  for (const stray of [`x:${bucket}/${ownKey}`, `:${bucket}/${ownKey}`, `a/b:c/d:${bucket}/${ownKey}`]) {
+    for (const place of ['other', bucket])
+      expect([stray, allows(own, 'oss:PutObject', place, stray)]).toEqual([stray, false])
+  }
   expect(every.filter((action) => allows(own, action, bucket, null))).toEqual([])
   expect(allows(own, 'sts:AssumeRole', bucket, ownKey)).toBe(false)
 }
@@ -78,6 +83,8 @@ function judgeDirect(build: BuildText): void {
     'direct/acm/bob/a',
     'uploads/acme/bob/a',
     'x',
+    `x:${bucket}/direct/acme/bob/a`,
+    `direct/acme/x/:${bucket}/direct/acme/bob/a`,
   ]
   for (const key of others) expect([key, allows(own, 'oss:PutObject', bucket, key)]).toEqual([key, false])
 }
@@ -185,6 +192,7 @@ describe('the policy', () => {
           Action: ['oss:PutObject', 'oss:ListParts', 'oss:AbortMultipartUpload'],
           Resource: ['acs:oss:*:*:examplebucket/uploads/acme/0f/film "1".mp4'],
         },
+        { Effect: 'Deny', Action: ['oss:*'], Resource: ['acs:oss:*:*:*/*:examplebucket/*'] },
       ],
     })
     judgeDirect(grantPolicyText)
@@ -195,7 +203,7 @@ describe('the policy', () => {
       fc.property(hostile, hostile, (tenant, fileName) => {
         const key = objectKey(prefix, tenant, 'f'.repeat(32), fileName)
         const policy = JSON.parse(grantPolicyText({ kind: 'object', bucket, key })) as { Statement: Statement[] }
-        expect(policy.Statement).toHaveLength(1)
+        expect(policy.Statement).toHaveLength(2)
         expect(policy.Statement[0]?.Resource).toEqual([`acs:oss:*:*:${bucket}/${key}`])
       }),
     )
@@ -230,6 +238,7 @@ describe('the policy', () => {
     'a\u0085b',
     'a\ud800b',
     'a\udc00',
+    `a/b:${bucket}/c`,
   ])('is refused for the key %j', (key) => {
     expect(() => grantPolicy({ kind: 'object', bucket, key })).toThrow(ScopeRefused)
     expect(() => grantPolicy({ kind: 'prefix', bucket, prefix: `${key}/` })).toThrow(ScopeRefused)
@@ -250,10 +259,11 @@ describe('the policy', () => {
 describe('a mutated builder', () => {
   type Document = { Version: string; Statement: Statement[] }
   const mutated =
-    (mutate: (statement: Statement, scope: GrantScope) => Statement[]): BuildText =>
+    (mutate: (statement: Statement, scope: GrantScope) => Statement[], effect = 'Allow'): BuildText =>
     (scope) => {
       const { Version, Statement } = grantPolicy(scope) as Document
-      return JSON.stringify({ Version, Statement: Statement.flatMap((statement) => mutate(statement, scope)) })
+      const mutant = Statement.flatMap((one) => (one.Effect === effect ? mutate(one, scope) : [one]))
+      return JSON.stringify({ Version, Statement: mutant })
     }
   const resource = (change: (arn: string) => string) =>
     mutated((statement) => [{ ...statement, Resource: statement.Resource.map(change) }])
@@ -262,6 +272,16 @@ describe('a mutated builder', () => {
 
   const mutations: Record<string, BuildText> = {
     'drops the statement': mutated(() => []),
+    'drops the denial of stray keys': mutated(() => [], 'Deny'),
+    'denies too little': mutated((statement) => [{ ...statement, Action: ['oss:GetObject'] }], 'Deny'),
+    'denies too few keys': mutated(
+      (statement) => [{ ...statement, Resource: [`acs:oss:*:*:${bucket}/*:${bucket}/*`] }],
+      'Deny',
+    ),
+    'denies too many keys': mutated(
+      (statement) => [{ ...statement, Resource: [`acs:oss:*:*:*:${bucket}/*`, `acs:oss:*:*:*/*`] }],
+      'Deny',
+    ),
     'drops PutObject': actions((names) => names.filter((name) => name !== 'oss:PutObject')),
     'drops ListParts': actions((names) => names.filter((name) => name !== 'oss:ListParts')),
     'drops AbortMultipartUpload': actions((names) => names.filter((name) => name !== 'oss:AbortMultipartUpload')),
