@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import { endpoints } from '@partway/client/contract'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { forgetAuthUrls } from '../../server/db/auth-url-rows.ts'
 import { problemsOf } from '../../server/http/openapi.ts'
+import { startBackgroundWork } from '../../server/uploads/background.ts'
 import { send } from '../local-cloud/send.ts'
 import { type Api, createApi } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -87,8 +87,14 @@ describe('an auth URL', () => {
     const { id, url, expiresAt } = await mint()
     await app.deps.db.prisma.authUrl.update({ where: { id }, data: { expiresAt: new Date(Date.now() - 1000) } })
     expect((await fetchCredentials(url)).ErrorCode).toBe('unauthenticated')
-    expect(await forgetAuthUrls(app.deps.db.prisma, 10)).toBe(1)
-    expect(await app.deps.db.prisma.authUrl.findUnique({ where: { id } })).toBeNull()
+    const living = await mint()
+    const work = startBackgroundWork(app.deps)
+    try {
+      await expect.poll(() => app.deps.db.prisma.authUrl.count({ where: { id } })).toBe(0)
+    } finally {
+      await work.stop()
+    }
+    expect((await fetchCredentials(living.url)).StatusCode).toBe(200)
     const short = await startTestApp({ beside: app, environment: { AUTH_URL_TTL_SECONDS: '60' } })
     try {
       const made = await mint(createApi(short.url, short.token({ scopes: ['credentials:direct'] })))

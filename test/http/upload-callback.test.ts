@@ -173,14 +173,10 @@ describe('POST /v1/oss-callback', () => {
   })
 
   /** OSS posts to the application, which stands for a proxy here: the server is on another port than the one that was allowed. */
-  function forward(seen: { status: number; body: string }[] = []) {
+  function forward(seen: { status: number; body: string }[] = [], to = (target: string) => `${app.url}${target}`) {
     application.answer = async (response, { target, headers, body }) => {
       const { connection: _, host: __, 'content-length': ___, ...sent } = headers
-      const reply = await fetch(`${app.url}${target}`, {
-        method: 'POST',
-        headers: sent as Record<string, string>,
-        body,
-      })
+      const reply = await fetch(to(target), { method: 'POST', headers: sent as Record<string, string>, body })
       const answer = await reply.text()
       seen.push({ status: reply.status, body: answer })
       response.writeHead(reply.status, { 'content-length': Buffer.byteLength(answer) }).end(answer)
@@ -199,6 +195,18 @@ describe('POST /v1/oss-callback', () => {
       expect(seen).toEqual([{ status: 200, body: told }])
     },
   )
+
+  it('knows the path it was called by, when a proxy takes its beginning away: that of PUBLIC_URL', async () => {
+    const behind = await startTestApp({ beside: app, environment: { PUBLIC_URL: 'https://up.example.com/files' } })
+    try {
+      const seen = forward([], (target) => `${behind.url}${target.replace(/^\/(files|other)/, '')}`)
+      const at = (path: string) => ({ ...self(), url: `${application.url}${path}/v1/oss-callback?from=oss` })
+      for (const path of ['/files', '/other']) await complete((await uploaded(at(path))).upload)
+      expect(seen.map(({ status }) => status)).toEqual([200, 403])
+    } finally {
+      await behind.close()
+    }
+  })
 
   it('finishes an upload whose server never heard of its Complete', async () => {
     forward()

@@ -165,6 +165,16 @@ describe('a callback', () => {
       'Response body is not valid json format.',
     ],
     [
+      'answers a little more than 1 MB',
+      (response) => answerJson(response, 'x'.repeat(1024 * 1024)),
+      'Response body is not valid json format.',
+    ],
+    [
+      'answers without end',
+      (response) => answerJson(response, 'x'.repeat(3 * 1024 * 1024)),
+      'Error status : -1.OSS can not connect to your callbackUrl, please check it.',
+    ],
+    [
       'does not say how long its answer is',
       (response) => response.write('{}', () => response.end()),
       'Response has no Content-Length.',
