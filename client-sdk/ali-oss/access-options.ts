@@ -12,7 +12,7 @@ import { createSteadyClock } from './steady-clock.ts'
 export interface AccessOptions extends ClientOptions {
   /** Aborting it ends the access: what is under way is dropped, and `refreshSTSToken` throws its reason from then on. */
   signal?: AbortSignal | undefined
-  /** Called before each wait for another attempt to get credentials; an upload that has living ones goes on meanwhile. */
+  /** Called before each wait for another attempt. Uploads go on meanwhile, as long as their credentials live. */
   onRetry?: ((notice: RetryNotice) => void) | undefined
   /** By default the global `fetch` and the system's clock. In a page, `clock: browserClock` of `@partway/client` also waits for the network. */
   ports?: Pick<Ports<unknown>, 'clock' | 'fetch' | 'explainFailure'> | undefined

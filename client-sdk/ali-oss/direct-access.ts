@@ -1,6 +1,6 @@
-import { createCredentialKeeper } from '../sts/credential-keeper.ts'
 import { type AccessOptions, linkServer } from './access-options.ts'
 import { type AliOssOptions, aliOssOptions } from './ali-oss-options.ts'
+import { keepCredentials } from './keep-credentials.ts'
 
 export interface DirectAccess {
   /** For `new OSS(options)`. */
@@ -16,9 +16,11 @@ export interface DirectAccess {
  * when the credentials have died before they could be renewed.
  */
 export async function createDirectAccess(options: AccessOptions): Promise<DirectAccess> {
-  const { signal } = options
-  const { api, serverClock } = linkServer(options)
-  const keeper = createCredentialKeeper(() => api.grantDirectCredentials({ signal }), serverClock)
+  const server = linkServer(options)
+  const keeper = keepCredentials(options, server, (call) => server.api.grantDirectCredentials(call))
   const credentials = await keeper.get()
-  return { options: aliOssOptions(credentials, keeper, serverClock, signal), prefix: credentials.prefix }
+  return {
+    options: aliOssOptions(credentials, keeper, server.serverClock, options.signal),
+    prefix: credentials.prefix,
+  }
 }

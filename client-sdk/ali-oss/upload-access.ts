@@ -1,7 +1,7 @@
 import { ClientException } from '../errors.ts'
-import { createCredentialKeeper } from '../sts/credential-keeper.ts'
 import { type AccessOptions, linkServer } from './access-options.ts'
 import { type AliOssOptions, aliOssOptions } from './ali-oss-options.ts'
+import { keepCredentials } from './keep-credentials.ts'
 
 /** What `multipartUpload` of ali-oss goes on from. */
 export interface AliOssCheckpoint<File> {
@@ -29,17 +29,18 @@ export interface UploadAccess {
 const pageParts = 1000
 
 /**
- * Credentials for the object of one open upload of Partway, by its `id`. The token needs the scope `credentials`. When ali-oss has joined
- * the parts, `completeUpload(id)` makes Partway look at the object and end the upload. Throws as {@link createDirectAccess} does, and
- * ServiceException `upload-not-found`, `upload-state-conflict`, …
+ * Credentials for the object of one open upload of Partway, by its `id`. The token needs the scopes `uploads` and `credentials`. When
+ * ali-oss has joined the parts, `completeUpload(id)` makes Partway look at the object and end the upload; a `callback` that the upload was
+ * begun with is not run then. Throws as {@link createDirectAccess} does, and ServiceException `upload-not-found`, `upload-state-conflict`, …
  */
 export async function createUploadAccess(id: string, options: AccessOptions): Promise<UploadAccess> {
   const { signal } = options
-  const { api, serverClock } = linkServer(options)
-  const keeper = createCredentialKeeper(() => api.grantCredentials(id, { signal }), serverClock)
+  const server = linkServer(options)
+  const { api } = server
+  const keeper = keepCredentials(options, server, (call) => api.grantCredentials(id, call))
   const credentials = await keeper.get()
   return {
-    options: aliOssOptions(credentials, keeper, serverClock, signal),
+    options: aliOssOptions(credentials, keeper, server.serverClock, signal),
     key: credentials.key,
     async checkpoint(file) {
       const { upload } = await api.getUpload(id, { signal })

@@ -7,6 +7,7 @@ import { createApi, createFor, sendParts, sha256Of, someBytes } from '../support
 import { startTestApp } from '../support/app.ts'
 import { readObject } from '../support/objects.ts'
 import { type AliOssBench, startAliOssBench } from './ali-oss-bench.ts'
+import { testRetry } from './upload-bench.ts'
 
 /* The official client, unchanged, with credentials from Partway. */
 
@@ -103,7 +104,9 @@ describe('ali-oss with direct credentials', () => {
   })
 
   it('goes on while no credentials can be had and its own live, and then hears why there are none, without a secret', async () => {
-    const access = await createDirectAccess(bench.access)
+    let failures: number[] = []
+    const onRetry = (notice: { failures: number }) => void failures.push(notice.failures)
+    const access = await createDirectAccess({ ...bench.access, retry: { ...testRetry, budgetMs: 120_000 }, onRetry })
     const { oss, tokens } = bench.connect(access.options)
     sts('ServiceUnavailable')
     const bytes = someBytes(17 * partSize)
@@ -113,10 +116,14 @@ describe('ali-oss with direct credentials', () => {
     await expectStored(name, bytes)
     expect(bench.calls()).toContain('POST /v1/credentials 503')
     expect([...tokens]).toEqual([access.options.stsToken])
+    // Nobody waits for these: a few attempts, and some time later a few others.
+    expect(Math.max(...failures)).toBe(2)
 
+    failures = []
     bench.wait(20 * minute)
     const failure: unknown = await oss.put(name, bytes).catch((error: unknown) => error)
     expect(isServerProblem(failure) && failure.code).toBe('credentials-unavailable')
+    expect(Math.max(...failures)).toBeGreaterThan(2)
     const { accessKeySecret, stsToken } = access.options
     for (const secret of [accessKeySecret, stsToken, bench.token]) expect(inspect(failure)).not.toContain(secret)
 
@@ -169,9 +176,10 @@ describe('ali-oss with direct credentials', () => {
     await expect(createDirectAccess(signedOut)).rejects.toMatchObject({ code: 'token-unavailable', cause: thrown })
     const weak = withToken(() => bench.app.token({ scopes: ['uploads'], ttlSeconds: 86_400 }))
     await expect(createDirectAccess(weak)).rejects.toMatchObject({ code: 'forbidden', status: 403 })
-    for (const wrong of [{ baseUrl: '' }, { token: 'a token' as never }]) {
-      const refused = createDirectAccess({ ...bench.access, ...wrong })
-      await expect(refused).rejects.toMatchObject({ name: 'ClientException', code: 'invalid-argument' })
+    for (const [name, value] of Object.entries({ baseUrl: '', token: 'a token' })) {
+      const refused = createDirectAccess({ ...bench.access, [name]: value })
+      const message = expect.stringMatching(new RegExp(`^${name} must be `))
+      await expect(refused).rejects.toMatchObject({ name: 'ClientException', code: 'invalid-argument', message })
     }
   })
 
