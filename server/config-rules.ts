@@ -93,5 +93,8 @@ function complainOfProduction(
       complain(name, `must have at least ${MIN_SECRET_BYTES} bytes in production`)
     }
   }
-  if (values.JWT_JWKS_URL?.startsWith('http:')) complain('JWT_JWKS_URL', 'must be https in production')
+  // Keys that are believed, and credentials that are handed out, come from there.
+  for (const name of ['JWT_JWKS_URL', 'STS_ENDPOINT'] as const) {
+    if (values[name]?.startsWith('http:')) complain(name, 'must be https in production')
+  }
 }

@@ -302,6 +302,14 @@ describe('loadConfig', () => {
     expect(complaints(production)).toEqual({})
   })
 
+  test('production refuses to fetch keys and credentials in the clear', () => {
+    const { JWT_SECRET: _, ...keyless } = production
+    const clear = { ...keyless, JWT_JWKS_URL: 'http://id.example.com/jwks', STS_ENDPOINT: 'http://sts.example.com' }
+    expect(Object.keys(complaints(clear)).sort()).toEqual(['JWT_JWKS_URL', 'STS_ENDPOINT'])
+    expect(complaints({ ...clear, PARTWAY_ENV: 'development' })).toEqual({})
+    expect(complaints({ ...production, STS_ENDPOINT: 'https://sts-vpc.cn-hangzhou.aliyuncs.com' })).toEqual({})
+  })
+
   test('refuses ports that would collide, and endpoints without a bucket', () => {
     expect(complaints({ PORT: '9000' })).toHaveProperty('LOCAL_OSS_PORT')
     expect(complaints({ LOCAL_STS_PORT: '3000' })).toHaveProperty('LOCAL_STS_PORT')
