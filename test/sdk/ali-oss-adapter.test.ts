@@ -55,10 +55,11 @@ describe('ali-oss with direct credentials', () => {
     const { oss, tokens } = bench.connect(access.options)
     const bytes = someBytes(40 * partSize)
     const name = `${access.prefix}long.bin`
+    const path = await bench.file(bytes)
     // Whenever 8 parts are stored the machine sleeps for longer than any token lives. The next 8 all find theirs dead.
     const sleep = byEights(() => bench.sleep(20 * minute))
     const progress = (share: number) => (share > 0 && share < 1 ? sleep() : undefined)
-    await oss.multipartUpload(name, bytes, { parallel: 8, partSize, progress })
+    await oss.multipartUpload(name, path, { parallel: 8, partSize, progress })
 
     await expectStored(name, bytes)
     expect(bench.deathsMs().filter((deadMs) => deadMs < bench.nowMs())).toHaveLength(5)
@@ -130,6 +131,35 @@ describe('ali-oss with direct credentials', () => {
     bench.app.cloud.faults.clear()
     bench.wait(minute)
     await oss.put(name, bytes)
+    expect(bench.refusals()).toBe(0)
+  })
+
+  it('goes on from its own checkpoint when an outage was longer than the life of its credentials', async () => {
+    const access = await createDirectAccess(bench.access)
+    const { oss } = bench.connect(access.options)
+    const bytes = someBytes(24 * partSize)
+    const path = await bench.file(bytes)
+    const name = `${access.prefix}gone-on.bin`
+    const options = { parallel: 8, partSize }
+    let checkpoint: { doneParts: unknown[] } | undefined
+    const sleep = byEights(() => {
+      sts('ServiceUnavailable')
+      bench.sleep(20 * minute)
+    })
+    const progress = (share: number, reached: typeof checkpoint) => {
+      checkpoint = reached
+      return share > 0 ? sleep() : undefined
+    }
+    const failure = oss.multipartUpload(name, path, { ...options, progress })
+    await expect(failure).rejects.toMatchObject({ name: 'ServiceException', code: 'credentials-unavailable' })
+    expect(checkpoint?.doneParts).toHaveLength(8)
+    await bench.quiet()
+
+    bench.app.cloud.faults.clear()
+    bench.wait(minute)
+    await oss.multipartUpload(name, path, { ...options, checkpoint })
+    await expectStored(name, bytes)
+    expect(bench.app.cloud.requests.count('UploadPart')).toBe(24)
     expect(bench.refusals()).toBe(0)
   })
 

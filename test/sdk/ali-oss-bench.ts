@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { AccessOptions } from '@partway/client/ali-oss'
 import { systemClock } from '@partway/client/node'
 import OSS from 'ali-oss'
@@ -39,6 +42,8 @@ export interface AliOssBench {
     tokens: Set<string>
     urls: string[]
   }
+  /** The path of a new file. */
+  file(bytes: Uint8Array): Promise<string>
   /** How often OSS answered 403, whatever to. */
   refusals(): number
   /** Forgets what was counted and which faults there were; an hour later, when all credentials are dead. */
@@ -64,6 +69,8 @@ export async function startAliOssBench(): Promise<AliOssBench> {
   const app = await startTestApp({ ...serverOptions, cloud: { now, cnames: { 'files.example.com': TEST_BUCKET } } })
   const token = app.token({ scopes: ['uploads', 'credentials', 'credentials:direct'], ttlSeconds: 30 * 86_400 })
 
+  const directory = await mkdtemp(join(tmpdir(), 'partway-ali-oss-'))
+  let files = 0
   let calls: string[] = []
   let deathsMs: number[] = []
   const underWay = new Set<Promise<unknown>>()
@@ -118,6 +125,11 @@ export async function startAliOssBench(): Promise<AliOssBench> {
       }
       return { oss, tokens, urls }
     },
+    async file(bytes) {
+      const path = join(directory, `${++files}.bin`)
+      await writeFile(path, bytes)
+      return path
+    },
     refusals() {
       const { requests } = app.cloud
       return Object.keys(requests.all()).reduce((sum, verb) => sum + requests.countAnswered(verb, 403), 0)
@@ -132,6 +144,7 @@ export async function startAliOssBench(): Promise<AliOssBench> {
     },
     async close() {
       await app.close()
+      await rm(directory, { recursive: true, force: true })
       vi.useRealTimers()
     },
   }
