@@ -3,6 +3,7 @@ import type { Queries } from './client.ts'
 
 /* Every statement on `upload_callbacks`. */
 
+/** Keeps what OSS is to send for an upload, in the transaction that makes its row. */
 export async function insertCallback(sql: Queries, uploadId: string, callback: UploadCallback): Promise<void> {
   await sql.$executeRaw`
     INSERT INTO upload_callbacks (upload_id, callback) VALUES (${uploadId}, ${JSON.stringify(callback)}::jsonb)`

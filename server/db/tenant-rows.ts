@@ -8,6 +8,7 @@ export interface TenantRow {
   suspendedAt: Date | null
 }
 
+/** Whether a tenant may be given nothing new. By the primary key: asked for every upload, grant and set of credentials. */
 export async function isSuspended(sql: Queries, tenant: string): Promise<boolean> {
   const rows = await sql.$queryRaw<unknown[]>`
     SELECT 1 FROM tenants WHERE tenant = ${tenant} AND suspended_at IS NOT NULL`

@@ -25,6 +25,7 @@ export function problemOfCode(error: StsError, status: number): IssuerProblem {
   return problemOf(failureOf(error.code, status), error)
 }
 
+/** The Problem for a failure of this kind: one detail for each, which names nothing of the request. */
 export function problemOf(failure: IssuerFailure, cause: StsError): IssuerProblem {
   return new IssuerProblem(failure, details[failure], { cause })
 }
