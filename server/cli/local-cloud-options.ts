@@ -4,6 +4,7 @@ import type { LocalCloudOptions } from '../local-cloud/local-cloud.ts'
 import { LOCAL_ACCOUNT_ID, LOCAL_BUCKET, LOCAL_ROLE_ARN, localServerUser } from '../local-identities.ts'
 import { ownRule } from '../oss/lifecycle-rules.ts'
 import { serverPolicy, uploaderRolePolicy } from '../ram-policies.ts'
+import { uploadPlaces } from '../upload-places.ts'
 
 /**
  * The local cloud as Partway needs it: one bucket, the server's RAM user under exactly the policy that operators are told to attach, and the
@@ -36,7 +37,7 @@ export function localCloudOptions(config: Config): LocalCloudOptions {
         maxAgeSeconds: 600,
       },
     ],
-    lifecycle: `<LifecycleConfiguration>${ownRule(uploads)}</LifecycleConfiguration>`,
+    lifecycle: `<LifecycleConfiguration>${uploadPlaces(config).map(ownRule).join('')}</LifecycleConfiguration>`,
     rootKey: { accessKeyId: localCloud.rootAccessKeyId, accessKeySecret: localCloud.rootAccessKeySecret },
     users: [{ ...localServerUser, policy: JSON.stringify(serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN })) }],
     roles: [

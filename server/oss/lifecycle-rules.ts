@@ -1,4 +1,5 @@
 import { XMLParser } from 'fast-xml-parser'
+import type { UploadPlace } from '../upload-places.ts'
 
 /* The bucket's rule that ends forgotten multipart uploads: read, judged, and merged into what is there. Pure. Source: OSS API reference,
  * "PutBucketLifecycle": a write replaces all rules, and prefixes of rules for unfinished uploads must not overlap. */
@@ -14,13 +15,6 @@ export interface AbortRule {
   isNarrowed: boolean
 }
 
-/** What Partway's uploads need. */
-export interface UploadPlace {
-  keyPrefix: string
-  /** UPLOAD_TTL_SECONDS: a rule with fewer days ends uploads that are still going on. */
-  ttlSeconds: number
-}
-
 export type LifecycleVerdict =
   | { verdict: 'covered'; rule: AbortRule }
   | { verdict: 'too-short'; rule: AbortRule; neededDays: number }
@@ -29,6 +23,8 @@ export type LifecycleVerdict =
 
 /** The rule Partway adds is known by this, so that only it is ever changed. */
 export const OWN_RULE_ID = 'partway-abort-forgotten-uploads'
+/** The same for uploads with direct credentials. */
+export const OWN_DIRECT_RULE_ID = 'partway-abort-forgotten-direct-uploads'
 
 const DAY_SECONDS = 86_400
 /** Beyond the need: OSS counts from the next midnight, and the sweep should come first. */
@@ -60,7 +56,8 @@ export function readAbortRules(xml: string | null): AbortRule[] {
 /** How well the rules fit. Where several cover the prefix, the one with the fewest days decides. */
 export function judgeLifecycle(rules: readonly AbortRule[], place: UploadPlace): LifecycleVerdict {
   const [strictest] = rules.filter((rule) => covers(rule, place)).sort((a, b) => (a.days ?? 0) - (b.days ?? 0))
-  const neededDays = Math.max(1, Math.ceil(place.ttlSeconds / DAY_SECONDS))
+  // Partway ends no direct upload, so any days are as good as the operator says.
+  const neededDays = place.isDirect ? 1 : daysOf(place)
   if (strictest) {
     const isEnough = (strictest.days ?? 0) >= neededDays
     return isEnough ? { verdict: 'covered', rule: strictest } : { verdict: 'too-short', rule: strictest, neededDays }
@@ -83,41 +80,66 @@ function covers(rule: AbortRule, { keyPrefix }: UploadPlace): boolean {
 export function mergeLifecycle(xml: string | null, place: UploadPlace): string | null {
   const rules = readAbortRules(xml)
   if (judgeLifecycle(rules, place).verdict === 'covered') return xml
-  if (rules.some((rule) => overlaps(rule, place) && rule.id !== OWN_RULE_ID)) return null
-  const others = ruleTexts(xml ?? '').reduce((left, rule) => (isOwn(rule) ? left.replace(rule, '') : left), xml ?? '')
+  if (rules.some((rule) => overlaps(rule, place) && rule.id !== ownRuleId(place))) return null
+  const others = ruleTexts(xml ?? '').reduce(
+    (left, rule) => (isOwn(rule, place) ? left.replace(rule, '') : left),
+    xml ?? '',
+  )
   const end = others.lastIndexOf('</LifecycleConfiguration')
   if (end < 0) return `<LifecycleConfiguration>${ownRule(place)}</LifecycleConfiguration>`
   return `${others.slice(0, end)}${ownRule(place)}${others.slice(end)}`
 }
 
+/** {@link mergeLifecycle} for several places, one after the other. */
+export function mergeLifecycles(xml: string | null, places: readonly UploadPlace[]): string | null {
+  let merged = xml
+  for (const place of places) {
+    merged = mergeLifecycle(merged, place)
+    if (merged === null) return null
+  }
+  return merged
+}
+
 /** The rule as it is added, for keys below the prefix. */
 export function ownRule(place: UploadPlace): string {
-  const days = Math.max(1, Math.ceil(place.ttlSeconds / DAY_SECONDS)) + SPARE_DAYS
-  return `<Rule><ID>${OWN_RULE_ID}</ID><Prefix>${place.keyPrefix}</Prefix><Status>Enabled</Status><AbortMultipartUpload><Days>${days}</Days></AbortMultipartUpload></Rule>`
+  const days = `<Days>${daysOf(place) + SPARE_DAYS}</Days>`
+  return `<Rule><ID>${ownRuleId(place)}</ID><Prefix>${place.keyPrefix}</Prefix><Status>Enabled</Status><AbortMultipartUpload>${days}</AbortMultipartUpload></Rule>`
 }
 
 /** What the verdict means for an operator, in words; null when all is well. */
-export function lifecycleComplaint(judged: LifecycleVerdict, { keyPrefix }: UploadPlace): string | null {
+export function lifecycleComplaint(judged: LifecycleVerdict, { keyPrefix, isDirect }: UploadPlace): string | null {
+  // Who gives out no such tokens has nothing to lose there.
+  const who = isDirect
+    ? ' Only tokens with the scope credentials:direct lead there; nothing else ends their uploads.'
+    : ''
   const named = (rules: readonly AbortRule[]) =>
     rules.map((rule) => `"${rule.id}" (prefix "${rule.prefix}")`).join(', ')
   switch (judged.verdict) {
     case 'covered':
       return null
     case 'too-short':
-      return `The lifecycle rule ${named([judged.rule])} ends unfinished uploads after ${judged.rule.days} days, before UPLOAD_TTL_SECONDS does: give it ${judged.neededDays} or more, or lower UPLOAD_TTL_SECONDS.`
+      return `The lifecycle rule ${named([judged.rule])} ends unfinished uploads under ${keyPrefix} after ${judged.rule.days} days, before UPLOAD_TTL_SECONDS does: give it ${judged.neededDays} or more, or lower UPLOAD_TTL_SECONDS.`
     case 'missing':
       return judged.inTheWay.length === 0
-        ? `No lifecycle rule ends unfinished uploads under ${keyPrefix}: parts that Partway never gets to abort are billed for ever.`
-        : `No lifecycle rule ends all unfinished uploads under ${keyPrefix}, and ${named(judged.inTheWay)} overlaps it, so OSS takes no other: change that one.`
+        ? `No lifecycle rule ends unfinished uploads under ${keyPrefix}: parts that Partway never gets to abort are billed for ever.${who}`
+        : `No lifecycle rule ends all unfinished uploads under ${keyPrefix}, and ${named(judged.inTheWay)} overlaps it, so OSS takes no other: change that one.${who}`
   }
+}
+
+function daysOf({ ttlSeconds }: UploadPlace): number {
+  return Math.max(1, Math.ceil(ttlSeconds / DAY_SECONDS))
 }
 
 function ruleTexts(xml: string): string[] {
   return xml.match(/<Rule\b[^>]*>[\s\S]*?<\/Rule\s*>/g) ?? []
 }
 
-function isOwn(ruleText: string): boolean {
-  return new RegExp(`<ID>\\s*${OWN_RULE_ID}\\s*</ID>`).test(ruleText)
+function ownRuleId({ isDirect }: UploadPlace): string {
+  return isDirect ? OWN_DIRECT_RULE_ID : OWN_RULE_ID
+}
+
+function isOwn(ruleText: string, place: UploadPlace): boolean {
+  return new RegExp(`<ID>\\s*${ownRuleId(place)}\\s*</ID>`).test(ruleText)
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -291,6 +291,21 @@ describe('doctor --fix', () => {
     await settings.close()
   })
 
+  it('adds the rule for direct uploads alone where that alone is missing', async () => {
+    app = await startTestApp()
+    await setTheirs(
+      '<Rule><ID>theirs</ID><Prefix>uploads/</Prefix><Status>Enabled</Status><AbortMultipartUpload><Days>9</Days></AbortMultipartUpload></Rule>',
+    )
+    const before = byName(await checkEverything(app.deps.config))['bucket lifecycle']
+    expect(before).toMatchObject({ status: 'failed', detail: expect.stringContaining('under direct/') })
+    expect(before?.detail).not.toContain('under uploads/')
+    const fixed = byName(await checkEverything(app.deps.config, { isFixing: true }))['bucket lifecycle']
+    expect(fixed).toMatchObject({
+      status: 'ok',
+      detail: expect.stringMatching(/"theirs".*"partway-abort-forgotten-direct-uploads"/),
+    })
+  })
+
   it('leaves a rule that is not Partway’s, and says so', async () => {
     app = await startTestApp()
     const tooShort =

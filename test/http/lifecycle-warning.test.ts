@@ -43,7 +43,18 @@ describe('at start, the server', () => {
     await setLifecycle(rule('videos/', 9))
     expect(await linesAtStart()).toMatchObject([
       { level: 40, msg: expect.stringContaining('No lifecycle rule ends unfinished uploads under uploads/') },
+      { level: 40, msg: expect.stringMatching(/under direct\/.* credentials:direct/) },
     ])
+  })
+
+  it('warns of direct uploads alone where those alone are never ended, and not where no credentials are vended', async () => {
+    await setLifecycle(rule('uploads/', 9))
+    expect(await linesAtStart()).toMatchObject([{ level: 40, msg: expect.stringContaining('under direct/') }])
+    app.logLines.splice(0)
+    const { config } = app.deps
+    expect(await linesAtStart({ ...app.deps, config: { ...config, sts: { ...config.sts, roleArn: null } } })).toEqual(
+      [],
+    )
   })
 
   it('warns of days that are fewer than uploads live', async () => {

@@ -1,14 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../server/config.ts'
 import {
   judgeLifecycle,
   lifecycleComplaint,
   mergeLifecycle,
+  mergeLifecycles,
+  OWN_DIRECT_RULE_ID,
   OWN_RULE_ID,
   ownRule,
   readAbortRules,
 } from '../../server/oss/lifecycle-rules.ts'
-
+import { uploadPlaces } from '../../server/upload-places.ts'
 import '../support/fixed-seed.ts'
 
 const place = { keyPrefix: 'uploads/', ttlSeconds: 7 * 86_400 }
@@ -69,6 +72,39 @@ describe('the lifecycle of the bucket', () => {
 
   it('is not read from anything else', () => {
     expect(() => readAbortRules('<CORSConfiguration/>')).toThrow()
+  })
+})
+
+describe('the places of uploads', () => {
+  const config = loadConfig({ UPLOAD_TTL_SECONDS: '172800', STALE_AFTER_SECONDS: '3600', DIRECT_PREFIX: 'in/' })
+
+  it('are two, or one where no credentials are vended', () => {
+    expect(uploadPlaces(config)).toEqual([
+      { keyPrefix: 'uploads/', ttlSeconds: 172_800 },
+      { keyPrefix: 'in/', ttlSeconds: 172_800, isDirect: true },
+    ])
+    expect(uploadPlaces({ ...config, sts: { ...config.sts, roleArn: null } })).toHaveLength(1)
+  })
+
+  it('get a rule each, known apart, and each mends its own only', () => {
+    const places = uploadPlaces(config)
+    const merged = mergeLifecycles(document(expire('a')), places) ?? ''
+    expect(readAbortRules(merged).map(({ id, prefix, days }) => [id, prefix, days])).toEqual([
+      [OWN_RULE_ID, 'uploads/', 4],
+      [OWN_DIRECT_RULE_ID, 'in/', 4],
+    ])
+    expect(merged).toContain(expire('a'))
+    expect(mergeLifecycles(merged, places)).toBe(merged)
+    const moved = mergeLifecycles(merged, [{ keyPrefix: 'elsewhere/', ttlSeconds: 1, isDirect: true }]) ?? ''
+    expect(readAbortRules(moved).map(({ prefix }) => prefix)).toEqual(['uploads/', 'elsewhere/'])
+    expect(mergeLifecycles(document(abort('in/', 1, { status: 'Disabled' })), places)).toBeNull()
+  })
+
+  it('of direct uploads are well with any days: nothing of Partway knows how long those live', () => {
+    const direct = { keyPrefix: 'in/', ttlSeconds: 30 * 86_400, isDirect: true }
+    expect(judgeLifecycle(readAbortRules(document(abort('in/', 1))), direct).verdict).toBe('covered')
+    const missing = judgeLifecycle([], direct)
+    expect(lifecycleComplaint(missing, direct)).toContain('credentials:direct')
   })
 })
 

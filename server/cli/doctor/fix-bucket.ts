@@ -2,7 +2,8 @@ import type { Config } from '../../config.ts'
 import { corsRule } from '../../cors-rule.ts'
 import type { BucketSettings } from '../../oss/bucket-settings.ts'
 import { MAX_CORS_RULES, mergeCors } from '../../oss/cors-rules.ts'
-import { mergeLifecycle } from '../../oss/lifecycle-rules.ts'
+import { mergeLifecycles } from '../../oss/lifecycle-rules.ts'
+import { uploadPlaces } from '../../upload-places.ts'
 import { type Check, check, type Finding, failed, ok } from './finding.ts'
 import { isLackOfRight } from './rights-check.ts'
 
@@ -23,12 +24,12 @@ export async function fixBucket(
   return fixes
 }
 
-async function fixLifecycle({ uploads }: Config, settings: BucketSettings): Promise<Finding> {
+async function fixLifecycle(config: Config, settings: BucketSettings): Promise<Finding> {
   return allowed('oss:GetBucketLifecycle and oss:PutBucketLifecycle', async () => {
-    const merged = mergeLifecycle(await settings.readLifecycle(), uploads)
+    const merged = mergeLifecycles(await settings.readLifecycle(), uploadPlaces(config))
     if (merged === null) return failed('a rule that is not Partway’s is in the way; it is left as it is')
     await settings.writeLifecycle(merged)
-    return ok('a rule was added; all others stay as they were')
+    return ok('what was missing was added; all others stay as they were')
   })
 }
 

@@ -7,22 +7,32 @@ import {
   ownRule,
   readAbortRules,
 } from '../../oss/lifecycle-rules.ts'
+import { type UploadPlace, uploadPlaces } from '../../upload-places.ts'
 import { type Finding, failed, ok, skipped } from './finding.ts'
 import { isLackOfRight } from './rights-check.ts'
 
-/** Whether the bucket ends multipart uploads that nobody else ends, and none that goes on. */
-export async function checkLifecycle({ uploads }: Config, settings: BucketSettings): Promise<Finding> {
+/** Whether the bucket ends multipart uploads that nobody else ends, and none that goes on, wherever they are made. */
+export async function checkLifecycle(config: Config, settings: BucketSettings): Promise<Finding> {
   try {
     const xml = await settings.readLifecycle()
-    const judged = judgeLifecycle(readAbortRules(xml), uploads)
-    const complaint = lifecycleComplaint(judged, uploads)
-    if (judged.verdict === 'covered') {
-      return ok(`the rule "${judged.rule.id}" ends unfinished uploads after ${judged.rule.days} days`)
-    }
-    const remedy = mergeLifecycle(xml, uploads) === null ? '' : ` "partway doctor --fix" adds:\n${ownRule(uploads)}`
-    return failed(`${complaint}${remedy}`)
+    const found = uploadPlaces(config).map((place) => judgePlace(xml, place))
+    const complaints = found.flatMap(({ complaint }) => complaint ?? [])
+    return complaints.length > 0 ? failed(complaints.join('\n')) : ok(found.map(({ praise }) => praise).join('; '))
   } catch (error) {
     if (isLackOfRight(error)) return skipped('the server may not look at it: that needs oss:GetBucketLifecycle')
     throw error
   }
+}
+
+function judgePlace(xml: string | null, place: UploadPlace): { complaint: string | null; praise: string } {
+  const judged = judgeLifecycle(readAbortRules(xml), place)
+  if (judged.verdict === 'covered') {
+    const { id, days } = judged.rule
+    return {
+      complaint: null,
+      praise: `the rule "${id}" ends unfinished uploads under ${place.keyPrefix} after ${days} days`,
+    }
+  }
+  const remedy = mergeLifecycle(xml, place) === null ? '' : ` "partway doctor --fix" adds:\n${ownRule(place)}`
+  return { complaint: `${lifecycleComplaint(judged, place)}${remedy}`, praise: '' }
 }
