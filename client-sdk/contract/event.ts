@@ -20,11 +20,9 @@ export type ObjectChange = z.infer<typeof ObjectChange>
 export const AdminEvent = z
   .object({
     id: z.string().meta({ description: 'Of this event, and of no other.' }),
-    kind: z
-      .enum(['object-changed'])
-      .meta({
-        description: '`object-changed`: an object is not what was completed. Its credentials’ holder could do that.',
-      }),
+    kind: z.enum(['object-changed']).meta({
+      description: '`object-changed`: an object is not what was completed. Its credentials’ holder could do that.',
+    }),
     tenant: z.string(),
     uploadId: UploadId.nullable(),
     detail: ObjectChange,
