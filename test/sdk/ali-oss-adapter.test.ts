@@ -179,6 +179,18 @@ describe('ali-oss with direct credentials', () => {
     expect(bench.calls().length).toBeLessThanOrEqual(6)
   })
 
+  it('signs by the machine’s own clock while that is near the truth', async () => {
+    const { options } = await createDirectAccess(bench.access)
+    const correctionMs = async () => ((await options.refreshSTSToken()) as { amendTimeSkewed?: number }).amendTimeSkewed
+    const near = (seconds: number) => expect.closeTo(seconds * 1000, -4)
+    bench.setDeviceClock(4 * minute)
+    expect(await correctionMs()).toBe(0)
+    bench.setDeviceClock(2 * hour)
+    expect(await correctionMs()).toEqual(near(-2 * hour))
+    bench.setDeviceClock(0)
+    expect(await correctionMs()).toBe(0)
+  })
+
   it.each([
     ['forward', 3 * hour],
     ['back', -3 * hour],
@@ -242,6 +254,25 @@ describe('ali-oss with direct credentials', () => {
     for (const name of [`${prefix.slice(0, -1)}x/a.txt`, 'direct/a.txt', 'uploads/a.txt']) {
       await expect(oss.put(name, Buffer.from('a'))).rejects.toMatchObject({ code: 'AccessDenied' })
     }
+  })
+
+  it('tries as often as it is told to', async () => {
+    sts('ServiceUnavailable')
+    const refused = createDirectAccess({ ...bench.access, retry: { maxAttempts: 2 } })
+    await expect(refused).rejects.toMatchObject({ code: 'credentials-unavailable' })
+    expect(bench.calls()).toEqual(Array(2).fill('POST /v1/credentials 503'))
+  })
+
+  it('lets go of a call under way when the signal aborts', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const neverAnswered: typeof fetch = (_url, init) =>
+      new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))
+        controller.abort(reason)
+      })
+    const ports = { fetch: neverAnswered }
+    await expect(createDirectAccess({ ...bench.access, ports, signal: controller.signal })).rejects.toBe(reason)
   })
 
   it('asks nobody for anything once the signal has aborted', async () => {
@@ -312,11 +343,15 @@ describe('ali-oss with the credentials of one upload', () => {
     const bytes = someBytes(27 * 1_048_576 - 5)
     const upload = await createFor(api, bytes)
     await sendParts(api, upload, bytes, [2, 3, 7])
-    const access = await createUploadAccess(upload.id, bench.access)
+    // Two parts to a page, in place of a thousand.
+    const inPages: typeof fetch = (url, init) => noting(String(url).replace('limit=1000', 'limit=2'), init)
+    const { fetch: noting = fetch, ...ports } = bench.access.ports ?? {}
+    const access = await createUploadAccess(upload.id, { ...bench.access, ports: { ...ports, fetch: inPages } })
     expect(access.key).toBe(upload.key)
     const { oss, tokens } = bench.connect(access.options)
     const checkpoint = await access.checkpoint(bytes)
     expect(checkpoint.doneParts.map(({ number }) => number)).toEqual([2, 3, 7])
+    expect(bench.calls().filter((call) => call.startsWith('GET /v1/uploads/{id}/parts'))).toHaveLength(2)
     bench.app.cloud.requests.reset()
     const sleep = byEights(() => bench.sleep(20 * minute))
     const progress = (share: number) => (share > 0 && share < 1 ? sleep() : undefined)

@@ -107,9 +107,11 @@ export async function startAliOssBench(): Promise<AliOssBench> {
     calls: () => calls,
     deathsMs: () => deathsMs,
     async quiet() {
-      while (underWay.size > 0) await Promise.all(underWay)
-      // Who waited for the answer has it a moment later.
-      await new Promise((resolve) => setImmediate(resolve))
+      do {
+        await Promise.all(underWay)
+        // Who waited for the answer has it a moment later, and may ask again.
+        await new Promise((resolve) => setImmediate(resolve))
+      } while (underWay.size > 0)
     },
     connect(options) {
       const oss: AliOss = new OSS(options as OSS.Options)
