@@ -48,3 +48,13 @@ export async function recordDirectCredentials(
     VALUES (${kind}, ${grant.tenant}, ${grant.subject}, ${grant.resource}, ${grant.sessionName}, ${grant.ttlSeconds}::int,
       ${grant.expiresAt}::timestamptz, ${grant.requestId}, ${grant.stsRequestId})`
 }
+
+/**
+ * Forgets credentials that ended more than `days` ago, among the `limit` oldest rows. Returns how many. Rows come in nearly the order in
+ * which they end, so looking at the oldest by their id finds them, without an index that every grant would have to pay for.
+ */
+export function forgetCredentialGrants(sql: Queries, days: number, limit: number): Promise<number> {
+  return sql.$executeRaw`
+    DELETE FROM credential_grants WHERE expires_at < now() - make_interval(days => ${days}::int)
+      AND id IN (SELECT id FROM credential_grants ORDER BY id LIMIT ${limit})`
+}

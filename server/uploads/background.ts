@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { forgetAuthUrls } from '../db/auth-url-rows.ts'
-import { forgetIdempotencyKeys } from '../db/idempotency-keys.ts'
 import type { Deps } from '../deps.ts'
 import { expireUploads } from './expire-uploads.ts'
+import { forgetOldRows } from './forget-old-rows.ts'
 import { recoverUploads } from './recover-uploads.ts'
 import { warnOfLifecycle } from './warn-of-lifecycle.ts'
 
 const recoverEverySeconds = 30
-const keysForgottenPerSweep = 100_000
 
 /** Work that runs beside requests. */
 export interface BackgroundWork {
@@ -35,8 +33,7 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
 
 async function sweep(deps: Deps, signal: AbortSignal): Promise<void> {
   try {
-    await forgetIdempotencyKeys(deps.db.prisma, keysForgottenPerSweep)
-    await forgetAuthUrls(deps.db.prisma, keysForgottenPerSweep)
+    await forgetOldRows(deps, signal)
     deps.metrics.sweepRun('ok', await expireUploads(deps, signal))
   } catch (error) {
     deps.metrics.sweepRun('failed', 0)
