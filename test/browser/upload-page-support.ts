@@ -10,6 +10,8 @@ import type { CorsRule } from '../../server/local-cloud/cors.ts'
 import { createApi } from '../support/api.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts'
 import { readObject } from '../support/objects.ts'
+import { watch } from '../support/secret-watch.ts'
+import { watchPage } from '../support/watched-page.ts'
 
 /** The bucket's rule for pages of a test server, whose port nobody knows before it listens. */
 export const pageRule: CorsRule = {
@@ -127,7 +129,11 @@ export async function openUploadPage(
       row(fileName)
         .and(page.locator(`[data-state="${wanted}"]`))
         .waitFor(),
-    close: () => (beside ? page.close() : context.close()),
+    async close() {
+      await watchPage(page)
+      watch('the console of the page', consoleLines.join('\n'))
+      await (beside ? page.close() : context.close())
+    },
   }
 }
 
