@@ -56,7 +56,7 @@ function bytesOf(body: unknown): Buffer {
 function objectOf(request: Request, body: Buffer): string {
   const isJson = /^application\/json\b/i.test(request.headers['content-type'] ?? '')
   const fields = isJson ? jsonOf(body) : Object.fromEntries(new URLSearchParams(body.toString('utf8')))
-  const { object } = fields as { object?: unknown }
+  const { object } = (fields ?? {}) as { object?: unknown }
   if (typeof object === 'string' && /^[^\p{Cs}\0]{1,1023}$/u.test(object)) return object
   throw new Problem('invalid-request', undefined, {
     errors: [{ detail: 'must hold object=${object}, or in JSON "object": ${object}', pointer: '/body/object' }],

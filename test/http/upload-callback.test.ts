@@ -259,6 +259,22 @@ describe('POST /v1/oss-callback', () => {
     expect(JSON.parse(seen[0]?.body ?? '')).toMatchObject({ code: 'upload-not-found' })
   })
 
+  it.each([
+    ['application/json', 'null'],
+    ['application/json', '[]'],
+    ['application/json', '7'],
+    ['application/json', '{"object":{"$ne":1}}'],
+    ['application/json', '{'],
+    ['application/x-www-form-urlencoded', 'object='],
+    ['application/x-www-form-urlencoded', 'object=%00'],
+  ])('names no upload with %s of %s, and says so', async (callbackBodyType, callbackBody) => {
+    const seen = forward()
+    const { url: callbackUrl } = self()
+    const headers = encodedCallback({ callbackUrl, callbackBody, callbackBodyType })
+    await send(app.cloud.ossUrl, { method: 'PUT', key: 'scratch', body: 'x', headers })
+    expect(seen.map(({ status, body }) => [status, JSON.parse(body).code])).toEqual([[400, 'invalid-request']])
+  })
+
   it('refuses a changed body, another path, a foreign key and no signature, and looks for nothing', async () => {
     forward()
     const { upload } = await uploaded(self())
@@ -312,6 +328,10 @@ function replay(
   })
 }
 
+function encodedCallback(parameter: Record<string, string>): Record<string, string> {
+  return { 'x-oss-callback': Buffer.from(JSON.stringify(parameter)).toString('base64') }
+}
+
 /** CompleteMultipartUpload with the root key, and with a callback. */
 async function completeAtOss(cloud: LocalCloud, upload: Upload, callback: UploadCallback): Promise<void> {
   const parameter = { callbackUrl: callback.url, callbackBody: callback.body }
@@ -319,10 +339,7 @@ async function completeAtOss(cloud: LocalCloud, upload: Upload, callback: Upload
     method: 'POST',
     key: upload.key,
     query: { uploadId: upload.uploadId ?? '' },
-    headers: {
-      'x-oss-complete-all': 'yes',
-      'x-oss-callback': Buffer.from(JSON.stringify(parameter)).toString('base64'),
-    },
+    headers: { 'x-oss-complete-all': 'yes', ...encodedCallback(parameter) },
   })
   if (reply.status !== 200) throw new Error(`complete: ${reply.status} ${reply.text}`)
 }
