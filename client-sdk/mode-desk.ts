@@ -4,7 +4,7 @@ import type { PartGrant } from './contract/part.ts'
 import type { PartPlan } from './contract/part-plan.ts'
 import { ClientException, isServerProblem, ServiceException } from './errors.ts'
 import { createGrantDesk, type GrantDesk } from './grant-desk.ts'
-import { loadStsDesk } from './load-engine.ts'
+import { loadOnline } from './load-online.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { UploadApi } from './upload-api.ts'
 import type { UploadMode, UploadNotice } from './upload-options.ts'
@@ -53,7 +53,8 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   }
 
   function stsDesk(): Promise<GrantDesk> {
-    loading ??= loadStsDesk({ ...deps, onRetry: deps.notify }, signal).then((sts) =>
+    const load = () => import('./sts/sts-desk.ts')
+    loading ??= loadOnline(load, { ...deps, onRetry: deps.notify }, signal).then((sts) =>
       sts.createStsDesk({ ...deps, ask }),
     )
     return loading

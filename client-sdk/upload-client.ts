@@ -5,7 +5,8 @@ import { ClientException } from './errors.ts'
 import type { ExplainFailure } from './explain-failure.ts'
 import type { Hashing } from './hashing.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { loadEngine, loadEngineOnline } from './load-engine.ts'
+import { loadEngine } from './load-engine.ts'
+import { loadOnline } from './load-online.ts'
 import type { PartTransport } from './part-transport.ts'
 import type { RecordStore } from './record-store.ts'
 import { request } from './request.ts'
@@ -101,7 +102,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
           claimBook,
           lifecycle: ports.lifecycle,
           explainFailure: ports.explainFailure,
-          loadEngine: (signal) => loadEngineOnline({ clock, retry: resolved.retry, onRetry }, signal),
+          loadEngine: (signal) => loadOnline(loadEngine, { clock, retry: resolved.retry, onRetry }, signal),
           server: options.baseUrl.replace(/\/+$/, ''),
           openSource: (signal) => ports.openSource(source, signal),
         },

@@ -1,0 +1,28 @@
+import type { Clock } from './clock.ts'
+import { ClientException } from './errors.ts'
+import type { RetryPolicy } from './retry.ts'
+import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
+
+export interface LoadDeps {
+  clock: Clock
+  retry: RetryPolicy
+  onRetry: (notice: RetryNotice) => void
+}
+
+/** Loads code that a page did not load at first; an outage is waited out. Throws ClientException `network`, or the signal's reason. */
+export async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps, signal: AbortSignal): Promise<Code> {
+  const streak = createRetryStreak(deps.clock, deps.retry, 'server', deps.onRetry)
+  for (;;) {
+    signal.throwIfAborted()
+    await deps.clock.online(signal)
+    try {
+      return await load()
+    } catch (cause) {
+      await streak.waitOrThrow(
+        new ClientException('network', 'The code that uploads could not be loaded', { cause }),
+        {},
+        signal,
+      )
+    }
+  }
+}
