@@ -10,6 +10,7 @@ import { Variables } from '../../server/variables.ts'
 import { type Api, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, TEST_JWT_SECRET, type TestApp } from '../support/app.ts'
 import { answerJson, type CallbackApp, startCallbackApp } from '../support/callback-app.ts'
+import { startChild } from '../support/child.ts'
 import { runPartway } from '../support/partway-process.ts'
 import { assertNoLeak, protect, watch } from '../support/secret-watch.ts'
 
@@ -38,6 +39,12 @@ describe('the watch over a test app rejects its close when a canary is', () => {
     const app = await startTestApp()
     await leaking[name]?.(app)
     await expect(app.close()).rejects.toThrow(/secrets turned up where none may be:\n {2}configured in/)
+  })
+
+  it('in a process’s output, where that has ended', async () => {
+    const print = 'console.log(process.env.A_SECRET); console.error(process.env.A_SECRET)'
+    await startChild(['-e', print], { A_SECRET: `${canary}-of-a-process` }).ended
+    expect(assertNoLeak).toThrow(/configured in what ".*" printed: cAnArY…/)
   })
 
   it('what a security token, a signature or a bearer token is, where it was not asked for', async () => {

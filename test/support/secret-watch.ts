@@ -25,7 +25,6 @@ const configured = new Map<string, SecretKind>()
 const learned = new Map<string, SecretKind>()
 const leaks: string[] = []
 const open = new Set<object>()
-let watched = 0
 
 /** From now on, `secret` may turn up nowhere. */
 export function protect(secret: string | null | undefined, kind: SecretKind = 'configured'): void {
@@ -52,7 +51,6 @@ export function learn(text: string): void {
 
 /** Looks through `text`, which came out at `where`. Whatever is found is kept for {@link assertNoLeak}. */
 export function watch(where: string, text: string, allowed: readonly SecretKind[] = []): void {
-  watched++
   const found: { kind: SecretKind; secret: string }[] = []
   for (const [kind, shape] of shapes) {
     if (allowed.includes(kind)) continue
@@ -91,12 +89,7 @@ export function closed(thing: object): void {
 export function stopWatching(): void {
   assertNoLeak()
   if (open.size > 0)
-    throw new Error(`${open.size} test apps, databases or processes were not closed: nobody looked for secrets there`)
-}
-
-/** How many texts were looked through. */
-export function watchedTexts(): number {
-  return watched
+    throw new Error(`${open.size} test apps or databases were not closed: nobody looked for secrets there`)
 }
 
 /** What stands before and after, so that the line can be found. */
