@@ -39,7 +39,7 @@ export async function checkRole(config: Config, sts: CredentialIssuer | null): P
   }
 }
 
-async function tryScope({ sts, uploads }: Config, vended: ObjectStore, key: string): Promise<Finding> {
+async function tryScope({ oss, sts, uploads }: Config, vended: ObjectStore, key: string): Promise<Finding> {
   const attributes = { contentType: 'application/octet-stream', contentDisposition: 'attachment', metadata: {} }
   const none = '0'.repeat(32)
   const lacking = await denied([
@@ -51,6 +51,7 @@ async function tryScope({ sts, uploads }: Config, vended: ObjectStore, key: stri
   const beside: [string, () => Promise<unknown>][] = [
     ['a neighbour', () => vended.listParts(`${key}x`, none, { after: 0, limit: 1 })],
     ['a shorter key', () => vended.listParts(key.slice(0, -1), none, { after: 0, limit: 1 })],
+    ['a key that ends like it', () => vended.listParts(`doctor/:${oss.bucket}/${key}`, none, { after: 0, limit: 1 })],
     ['reading the object', () => vended.headObject(key)],
     ['the uploads of the bucket', () => vended.ping()],
   ]
