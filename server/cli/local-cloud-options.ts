@@ -37,7 +37,9 @@ export function localCloudOptions(config: Config): LocalCloudOptions {
         maxAgeSeconds: 600,
       },
     ],
-    lifecycle: `<LifecycleConfiguration>${uploadPlaces(config).map(ownRule).join('')}</LifecycleConfiguration>`,
+    lifecycle: `<LifecycleConfiguration>${uploadPlaces(config)
+      .map((place) => ownRule(place))
+      .join('')}</LifecycleConfiguration>`,
     rootKey: { accessKeyId: localCloud.rootAccessKeyId, accessKeySecret: localCloud.rootAccessKeySecret },
     users: [{ ...localServerUser, policy: JSON.stringify(serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN })) }],
     roles: [

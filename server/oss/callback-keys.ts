@@ -16,8 +16,10 @@ const FETCH_TIMEOUT_MS = 2_500
 const MAX_KEY_BYTES = 16 * 1024
 const MAX_AGE_MS = 60 * 60_000
 const RETRY_MS = 5_000
-/** The vendor has one key today. Whoever names others makes us fetch at most this many in MAX_AGE_MS. */
-const MAX_KEYS = 4
+/** The vendor's one key today. It has a place of its own: names that somebody made up, and nothing signed, must not keep it out. */
+const PRESENT_KEY_PATH = '/callback_pub_key_v1.pem'
+/** How many others there may be at once. Whoever names them makes us fetch so many every RETRY_MS, and no more. */
+const MAX_OTHER_KEYS = 3
 
 export interface CallbackKeysOptions {
   now: () => Date
@@ -54,15 +56,19 @@ export function createCallbackKeys({ now, local, fetchKey = fetchPem }: Callback
   function entryOf(url: string): Kept | null {
     const known = kept.get(url)
     if (known) return known
-    if (kept.size >= MAX_KEYS) {
-      const [oldestUrl, oldest] = [...kept].sort(([, a], [, b]) => a.fetchedAtMs - b.fetchedAtMs)[0] ?? []
-      const isInUse = oldest?.fetching || now().getTime() - (oldest?.fetchedAtMs ?? 0) < MAX_AGE_MS
-      if (oldestUrl === undefined || isInUse) return null
+    const others = [...kept].filter(([other]) => !isPresentKey(other))
+    if (!isPresentKey(url) && others.length >= MAX_OTHER_KEYS) {
+      const [oldestUrl] = others.find(([, entry]) => isForgettable(entry)) ?? []
+      if (oldestUrl === undefined) return null
       kept.delete(oldestUrl)
     }
     const fresh: Kept = { key: null, failure: null, fetchedAtMs: Number.NEGATIVE_INFINITY, fetching: null }
     kept.set(url, fresh)
     return fresh
+  }
+
+  function isForgettable({ key, fetching, fetchedAtMs }: Kept): boolean {
+    return fetching === null && now().getTime() - fetchedAtMs >= (key === null ? RETRY_MS : MAX_AGE_MS)
   }
 
   return {
@@ -79,6 +85,10 @@ export function createCallbackKeys({ now, local, fetchKey = fetchPem }: Callback
       })
     },
   }
+}
+
+function isPresentKey(url: string): boolean {
+  return new URL(url).pathname === PRESENT_KEY_PATH
 }
 
 /** Where to fetch the named key, always by HTTPS from the vendor; null for any other host, port, path or query. */

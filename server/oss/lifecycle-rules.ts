@@ -80,14 +80,18 @@ function covers(rule: AbortRule, { keyPrefix }: UploadPlace): boolean {
 export function mergeLifecycle(xml: string | null, place: UploadPlace): string | null {
   const rules = readAbortRules(xml)
   if (judgeLifecycle(rules, place).verdict === 'covered') return xml
-  if (rules.some((rule) => overlaps(rule, place) && rule.id !== ownRuleId(place))) return null
+  const isForeign = ({ id, prefix }: AbortRule) => !isOwnId(id, place) || prefix !== place.keyPrefix
+  if (rules.some((rule) => overlaps(rule, place) && isForeign(rule))) return null
+  // Somebody has given our rule more to do: it is theirs now.
+  if (ruleTexts(xml ?? '').some((rule) => isOwn(rule, place) && !isPlain(rule))) return null
   const others = ruleTexts(xml ?? '').reduce(
     (left, rule) => (isOwn(rule, place) ? left.replace(rule, '') : left),
     xml ?? '',
   )
+  const added = ownRule(place, freeId(place, others))
   const end = others.lastIndexOf('</LifecycleConfiguration')
-  if (end < 0) return `<LifecycleConfiguration>${ownRule(place)}</LifecycleConfiguration>`
-  return `${others.slice(0, end)}${ownRule(place)}${others.slice(end)}`
+  if (end < 0) return `<LifecycleConfiguration>${added}</LifecycleConfiguration>`
+  return `${others.slice(0, end)}${added}${others.slice(end)}`
 }
 
 /** {@link mergeLifecycle} for several places, one after the other. */
@@ -101,9 +105,9 @@ export function mergeLifecycles(xml: string | null, places: readonly UploadPlace
 }
 
 /** The rule as it is added, for keys below the prefix. */
-export function ownRule(place: UploadPlace): string {
+export function ownRule(place: UploadPlace, id = ownRuleId(place)): string {
   const days = `<Days>${daysOf(place) + SPARE_DAYS}</Days>`
-  return `<Rule><ID>${ownRuleId(place)}</ID><Prefix>${place.keyPrefix}</Prefix><Status>Enabled</Status><AbortMultipartUpload>${days}</AbortMultipartUpload></Rule>`
+  return `<Rule><ID>${id}</ID><Prefix>${place.keyPrefix}</Prefix><Status>Enabled</Status><AbortMultipartUpload>${days}</AbortMultipartUpload></Rule>`
 }
 
 /** What the verdict means for an operator, in words; null when all is well. */
@@ -138,8 +142,31 @@ function ownRuleId({ isDirect }: UploadPlace): string {
   return isDirect ? OWN_DIRECT_RULE_ID : OWN_RULE_ID
 }
 
+function isOwnId(id: string, place: UploadPlace): boolean {
+  return id.startsWith(ownRuleId(place)) && /^(-[0-9]+)?$/.test(id.slice(ownRuleId(place).length))
+}
+
+/** By its prefix too: another Partway may keep its uploads in the same bucket, elsewhere. */
 function isOwn(ruleText: string, place: UploadPlace): boolean {
-  return new RegExp(`<ID>\\s*${ownRuleId(place)}\\s*</ID>`).test(ruleText)
+  return isOwnId(elementOf(ruleText, 'ID'), place) && elementOf(ruleText, 'Prefix') === place.keyPrefix
+}
+
+function elementOf(ruleText: string, name: string): string {
+  return new RegExp(`<${name}>\\s*([^<]*?)\\s*</${name}>`).exec(ruleText)?.[1] ?? ''
+}
+
+/** Ids are unique within a bucket. */
+function freeId(place: UploadPlace, xml: string): string {
+  const base = ownRuleId(place)
+  const taken = new Set(ruleTexts(xml).map((rule) => elementOf(rule, 'ID')))
+  let id = base
+  for (let number = 2; taken.has(id); number++) id = `${base}-${number}`
+  return id
+}
+
+function isPlain(ruleText: string): boolean {
+  const ours = new Set(['Rule', 'ID', 'Prefix', 'Status', 'AbortMultipartUpload', 'Days'])
+  return [...ruleText.matchAll(/<([^\s/>]+)/g)].every(([, name = '']) => ours.has(name))
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

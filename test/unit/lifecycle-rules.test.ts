@@ -95,8 +95,11 @@ describe('the places of uploads', () => {
     ])
     expect(merged).toContain(expire('a'))
     expect(mergeLifecycles(merged, places)).toBe(merged)
-    const moved = mergeLifecycles(merged, [{ keyPrefix: 'elsewhere/', ttlSeconds: 1, isDirect: true }]) ?? ''
-    expect(readAbortRules(moved).map(({ prefix }) => prefix)).toEqual(['uploads/', 'elsewhere/'])
+    const longer = mergeLifecycles(merged, [{ keyPrefix: 'uploads/', ttlSeconds: 864_000 }]) ?? ''
+    expect(readAbortRules(longer).map(({ id, days }) => [id, days])).toEqual([
+      [OWN_DIRECT_RULE_ID, 4],
+      [OWN_RULE_ID, 12],
+    ])
     expect(mergeLifecycles(document(abort('in/', 1, { status: 'Disabled' })), places)).toBeNull()
   })
 
@@ -118,6 +121,26 @@ describe('merging the rule', () => {
     const merged = mergeLifecycle(document(...others), place) ?? ''
     for (const rule of others) expect(merged).toContain(rule)
     expect(judge(merged).verdict).toBe('covered')
+  })
+
+  it('leaves the rule of another Partway in the same bucket, and takes an id beside it', () => {
+    const staging = { ...place, keyPrefix: 'staging/' }
+    const both = mergeLifecycle(mergeLifecycle(document(expire('a')), staging), place) ?? ''
+    expect(readAbortRules(both).map(({ id, prefix }) => [id, prefix])).toEqual([
+      [OWN_RULE_ID, 'staging/'],
+      [`${OWN_RULE_ID}-2`, 'uploads/'],
+    ])
+    const longer = mergeLifecycle(both, { ...place, ttlSeconds: 20 * 86_400 }) ?? ''
+    expect(readAbortRules(longer).map(({ prefix, days }) => [prefix, days])).toEqual([
+      ['staging/', 9],
+      ['uploads/', 22],
+    ])
+  })
+
+  it('leaves its own rule alone once somebody has given it more to do', () => {
+    const own = ownRule({ ...place, ttlSeconds: 86_400 })
+    const shared = own.replace('</Rule>', '<Expiration><Days>365</Days></Expiration></Rule>')
+    expect(mergeLifecycle(document(shared), place)).toBeNull()
   })
 
   it('makes the document where there is none, and mends its own rule', () => {
@@ -155,7 +178,7 @@ describe('merging the rule', () => {
         const merged = mergeLifecycle(xml, where)
         const foreign = rules.filter((text) => !text.includes(OWN_RULE_ID))
         if (merged === null) {
-          expect(readAbortRules(xml).some((one) => one.id !== OWN_RULE_ID)).toBe(true)
+          expect(readAbortRules(xml).some((one) => one.id !== OWN_RULE_ID || one.prefix !== place.keyPrefix)).toBe(true)
           return
         }
         const kept = (merged.match(/<Rule>[\s\S]*?<\/Rule>/g) ?? []).filter((text) => !text.includes(OWN_RULE_ID))
