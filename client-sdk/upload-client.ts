@@ -1,16 +1,15 @@
-import { createBearerToken } from './bearer-token.ts'
 import type { ByteSource } from './byte-source.ts'
-import { type Clock, createServerClock, systemClock } from './clock.ts'
-import { ClientException } from './errors.ts'
+import type { Clock } from './clock.ts'
 import type { ExplainFailure } from './explain-failure.ts'
 import type { Hashing } from './hashing.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { linkServer } from './link-server.ts'
 import { loadEngine } from './load-engine.ts'
 import { loadOnline } from './load-online.ts'
 import type { PartTransport } from './part-transport.ts'
 import type { RecordStore } from './record-store.ts'
 import { request } from './request.ts'
-import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
+import type { RetryPolicy } from './retry.ts'
 import { createUploadApi, type UploadApi } from './upload-api.ts'
 import { createClaimBook } from './upload-claims.ts'
 import { createMemoryLocks, type UploadLocks } from './upload-locks.ts'
@@ -62,35 +61,20 @@ export interface UploadClient<Source> extends UploadApi {
 /** A client over the given ports. `@partway/client/node` brings Node's along. */
 export function createUploadClient<Source>(options: ClientOptions & { ports: Ports<Source> }): UploadClient<Source> {
   const { ports } = options
-  if (typeof options.baseUrl !== 'string' || options.baseUrl === '') {
-    throw new ClientException('invalid-argument', 'baseUrl must be the URL of the Partway server')
-  }
-  if (typeof options.token !== 'function') {
-    throw new ClientException('invalid-argument', 'token must be a function that gives a token')
-  }
-  const clock = ports.clock ?? systemClock
-  const serverClock = createServerClock(clock)
-  const retry = { ...defaultRetryPolicy, ...options.retry }
-  const shared = {
-    baseUrl: options.baseUrl,
-    token: createBearerToken(options.token),
-    fetch: ports.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init)),
-    clock,
-    serverClock,
-    explainFailure: ports.explainFailure,
-  }
+  const link = linkServer(options, ports)
+  const { clock, serverClock } = link
   const locks = ports.locks ?? createMemoryLocks()
   const claimBook = createClaimBook(locks)
   // On its way before the first file is chosen: by then there may be no network.
   loadEngine().catch(() => {})
   return {
     close: () => ports.transport.close?.(),
-    ...createUploadApi((call) => request({ ...shared, retry }, call)),
+    ...createUploadApi((call) => request(link, call)),
     upload(source, uploadOptions = {}) {
       const { recordStore = ports.recordStore } = uploadOptions
-      const resolved = resolveOptions({ ...uploadOptions, recordStore }, retry)
+      const resolved = resolveOptions({ ...uploadOptions, recordStore }, link.retry)
       const onRetry = resolved.onNotice
-      const api = createUploadApi((call) => request({ ...shared, retry: resolved.retry, onRetry }, call))
+      const api = createUploadApi((call) => request({ ...link, retry: resolved.retry, onRetry }, call))
       return startUploadTask(
         {
           api,

@@ -1,8 +1,6 @@
-import { createBearerToken } from '../bearer-token.ts'
-import { createServerClock, type ServerClock, systemClock } from '../clock.ts'
-import { ClientException } from '../errors.ts'
+import { type ServerClock, systemClock } from '../clock.ts'
+import { linkServer } from '../link-server.ts'
 import { request } from '../request.ts'
-import { defaultRetryPolicy } from '../retry.ts'
 import type { RetryNotice } from '../retry-streak.ts'
 import { createUploadApi, type UploadApi } from '../upload-api.ts'
 import type { ClientOptions, Ports } from '../upload-client.ts'
@@ -25,24 +23,7 @@ export interface ServerLink {
 }
 
 /** Throws ClientException `invalid-argument` when there is no server to ask, or no way to get a token. */
-export function linkServer({ baseUrl, token, retry, onRetry, ports = {} }: AccessOptions): ServerLink {
-  if (typeof baseUrl !== 'string' || baseUrl === '') {
-    throw new ClientException('invalid-argument', 'baseUrl must be the URL of the Partway server')
-  }
-  if (typeof token !== 'function') {
-    throw new ClientException('invalid-argument', 'token must be a function that gives a token')
-  }
-  const clock = createSteadyClock(ports.clock ?? systemClock)
-  const serverClock = createServerClock(clock)
-  const deps = {
-    baseUrl,
-    token: createBearerToken(token),
-    fetch: ports.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init)),
-    clock,
-    serverClock,
-    retry: { ...defaultRetryPolicy, ...retry },
-    onRetry,
-    explainFailure: ports.explainFailure,
-  }
-  return { api: createUploadApi((call) => request(deps, call)), serverClock }
+export function linkAccess({ onRetry, ports = {}, ...options }: AccessOptions): ServerLink {
+  const link = linkServer(options, { ...ports, clock: createSteadyClock(ports.clock ?? systemClock) })
+  return { api: createUploadApi((call) => request({ ...link, onRetry }, call)), serverClock: link.serverClock }
 }

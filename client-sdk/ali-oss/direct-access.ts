@@ -1,4 +1,4 @@
-import { type AccessOptions, linkServer } from './access-options.ts'
+import { type AccessOptions, linkAccess } from './access-options.ts'
 import { type AliOssOptions, aliOssOptions } from './ali-oss-options.ts'
 import { keepCredentials } from './keep-credentials.ts'
 
@@ -16,7 +16,7 @@ export interface DirectAccess {
  * when the credentials have died before they could be renewed.
  */
 export async function createDirectAccess(options: AccessOptions): Promise<DirectAccess> {
-  const server = linkServer(options)
+  const server = linkAccess(options)
   const keeper = keepCredentials(options, server, (call) => server.api.grantDirectCredentials(call))
   const credentials = await keeper.get()
   return {

@@ -1,5 +1,5 @@
 import { ClientException } from '../errors.ts'
-import { type AccessOptions, linkServer } from './access-options.ts'
+import { type AccessOptions, linkAccess } from './access-options.ts'
 import { type AliOssOptions, aliOssOptions } from './ali-oss-options.ts'
 import { keepCredentials } from './keep-credentials.ts'
 
@@ -35,7 +35,7 @@ const pageParts = 1000
  */
 export async function createUploadAccess(id: string, options: AccessOptions): Promise<UploadAccess> {
   const { signal } = options
-  const server = linkServer(options)
+  const server = linkAccess(options)
   const { api } = server
   const keeper = keepCredentials(options, server, (call) => api.grantCredentials(id, call))
   const credentials = await keeper.get()
