@@ -54,6 +54,8 @@ export function createFileLanes<File extends LaneFile>(parallel: number): FileLa
   const small = createLane<File>(3 * parallel)
   const large = createLane<File>(2 * parallel)
   const idling = new Set<File>()
+  /** Can do nothing either, but too many others do so already. */
+  const stuck = new Set<File>()
 
   const laneOf = ({ sizeBytes, partSizeBytes }: LaneFile) =>
     sizeBytes !== undefined && sizeBytes <= partSizeBytes ? small : large
@@ -72,6 +74,11 @@ export function createFileLanes<File extends LaneFile>(parallel: number): FileLa
     return lane.load.places < lane.maxPlaces && lane.load.bytes + bytes <= laneBytes
   }
 
+  /** Whom all of a lane wait for may be among those who come back to it. */
+  function isStuck(lane: Lane<File>): boolean {
+    return lane.open.size > 0 && [...lane.open.keys()].every((file) => stuck.has(file))
+  }
+
   function enter(lane: Lane<File>, file: File, load: Load) {
     lane.open.set(file, load)
     lane.load.places += load.places
@@ -79,6 +86,7 @@ export function createFileLanes<File extends LaneFile>(parallel: number): FileLa
   }
 
   function exit(file: File) {
+    stuck.delete(file)
     for (const lane of [small, large]) {
       const load = lane.open.get(file)
       if (!load) continue
@@ -102,7 +110,7 @@ export function createFileLanes<File extends LaneFile>(parallel: number): FileLa
         const [file] = line
         if (!file) continue
         const load = loadOf(file, lane)
-        if (!fits(lane, load)) continue
+        if (!fits(lane, load) && !(line === lane.returning && isStuck(lane))) continue
         line.delete(file)
         enter(lane, file, load)
         return file
@@ -118,8 +126,10 @@ export function createFileLanes<File extends LaneFile>(parallel: number): FileLa
       }
     },
     resize(file) {
+      const wasStuck = stuck.has(file)
       const lane = exit(file)
       if (!lane) return
+      if (wasStuck) stuck.add(file)
       const right = laneOf(file)
       const load = loadOf(file, right)
       // A full lane takes nobody in: the file is about to end where it is.
@@ -128,8 +138,13 @@ export function createFileLanes<File extends LaneFile>(parallel: number): FileLa
     },
     idle(file, isIdle) {
       if (isIdle) {
-        if (idling.size < 3 * parallel && exit(file)) idling.add(file)
-      } else if (idling.delete(file)) {
+        if (idling.size < 3 * parallel) {
+          if (exit(file)) idling.add(file)
+        } else if (small.open.has(file) || large.open.has(file)) stuck.add(file)
+        return
+      }
+      stuck.delete(file)
+      if (idling.delete(file)) {
         const lane = laneOf(file)
         enter(lane, file, loadOf(file, lane))
       }

@@ -162,6 +162,26 @@ describe('the lanes of a queue', () => {
     expect(openAll()).toEqual([])
   })
 
+  it('let a file come back whom all others may be waiting for, but one at a time', () => {
+    const files = Array.from({ length: 100 }, (_, index) => fileOf(MiB, 2, String(index)))
+    const { lanes, openAll } = lanesWith(2, files)
+    const [sender, second] = openAll()
+    if (!sender || !second) throw new Error('nothing was opened')
+    // Both are paused; equal files take every place, and wait for them.
+    for (const file of [sender, second]) lanes.leave(file)
+    for (let turn = 0; turn < 20; turn++) {
+      openAll()
+      for (const file of lanes.open()) lanes.idle(file, true)
+    }
+    expect(openAll()).toEqual([])
+    for (const file of [sender, second]) lanes.wait(file, true)
+    expect(openAll()).toEqual([sender])
+    // A file that has left counts for nothing, whatever it says.
+    lanes.leave(sender)
+    lanes.idle(sender, true)
+    expect(openAll()).toEqual([second])
+  })
+
   it('take a file of unknown size for a big one until it turns out to be small', () => {
     const files = Array.from({ length: 10 }, () => fileOf(undefined))
     const { lanes, openAll } = lanesWith(6, files)
