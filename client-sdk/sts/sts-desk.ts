@@ -53,7 +53,8 @@ export function createStsDesk(deps: StsDeskDeps): GrantDesk {
   /** Refused for another reason than a dead token: a device whose clock is hours off, where a page may not read the Date header. */
   function correctClock(): Promise<void> {
     const askedAtMs = clock.nowMs()
-    if (!correction || askedAtMs - correction.askedAtMs > clockPauseMs) {
+    // A clock that was set back may have been asked about "later" than now.
+    if (!correction || Math.abs(askedAtMs - correction.askedAtMs) > clockPauseMs) {
       const done = deps.api
         .getTime({ signal: deps.signal })
         .then(({ now }) => serverClock.learn(Date.parse(now), askedAtMs))

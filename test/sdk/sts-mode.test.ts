@@ -223,6 +223,19 @@ describe('an upload in mode sts', () => {
     expect(calls.filter((call) => call === credentialCall)).toHaveLength(1)
   })
 
+  it('asks for the time again when the device’s clock is set back meanwhile, where it cannot read the Date header', async () => {
+    const path = await bench.file(24 * MiB)
+    let offMs = minutesMs(180)
+    const clock = { ...systemClock, nowMs: () => Date.now() + offMs }
+    const transport = heldTransport(8, 4, () => {
+      offMs = -minutesMs(180)
+    })
+    const client = clientOf({ ports: { clock, transport, fetch: fetchDated(bench, () => undefined) } })
+    const { key } = await client.upload(path, { mode: 'sts', partSizeBytes: MiB }).done
+    await expectSameBytes(key, path)
+    expect(bench.takeCalls().filter((call) => call === 'GET /v1/time')).toHaveLength(2)
+  })
+
   it('goes on with what was sent in mode presigned, and the other way round', async () => {
     const path = await bench.file(24 * MiB, 'both.bin')
     for (const modes of [['presigned', 'sts'] as const, ['sts', 'presigned'] as const]) {
