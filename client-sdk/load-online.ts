@@ -1,3 +1,4 @@
+import { onAbort } from './abort-link.ts'
 import type { Clock } from './clock.ts'
 import { ClientException } from './errors.ts'
 import type { RetryPolicy } from './retry.ts'
@@ -16,8 +17,9 @@ export async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps
     signal.throwIfAborted()
     await deps.clock.online(signal)
     try {
-      return await load()
+      return await unlessAborted(load(), signal)
     } catch (cause) {
+      signal.throwIfAborted()
       await streak.waitOrThrow(
         new ClientException('network', 'The code that uploads could not be loaded', { cause }),
         {},
@@ -25,4 +27,12 @@ export async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps
       )
     }
   }
+}
+
+/** An import cannot be stopped, but nobody has to wait for it. */
+function unlessAborted<Code>(loading: Promise<Code>, signal: AbortSignal): Promise<Code> {
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(signal.reason))
+    loading.finally(forget).then(resolve, reject)
+  })
 }
