@@ -24,6 +24,8 @@ export interface ModeDeskDeps {
 }
 
 const once: RetryPolicy = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
+/** The server gives up on STS sooner. Past this, `auto` does not wait for credentials any more. */
+const autoTimeoutMs = 15_000
 
 /**
  * Grants as the mode has them. In `auto` they are signed here while STS credentials are to be had, and presigned by the server from the
@@ -40,21 +42,24 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   const replacements = new WeakSet<PartGrant>()
 
   async function ask(isUrgent: boolean): Promise<UploadCredentials> {
-    const quickly = { signal, retry: once, onRetry: () => {} }
     if (isUrgent && mode === 'sts') return api.grantCredentials(id, { signal })
+    const quickly = { signal, timeoutMs: autoTimeoutMs, retry: once, onRetry: () => {} }
     try {
       return await api.grantCredentials(id, quickly)
     } catch (error) {
-      // Presigned URLs come from the same server: what cannot be reached at all is waited for.
-      const isOutage = error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')
-      if (isUrgent && isOutage) return api.grantCredentials(id, { signal })
+      // Presigned URLs come from the same server: where it cannot be reached, it is waited for. Where it only never answers, they may
+      // still be had.
+      const isUnreachable = error instanceof ClientException && error.code === 'network'
+      if (isUrgent && isUnreachable) return api.grantCredentials(id, { signal })
       throw error
     }
   }
 
   function stsDesk(): Promise<GrantDesk> {
     const load = () => import('./sts/sts-desk.ts')
-    loading ??= loadOnline(load, { ...deps, onRetry: deps.notify }, signal).then((sts) =>
+    // Code that went with an older release of the page never comes.
+    const retry = mode === 'auto' ? once : deps.retry
+    loading ??= loadOnline(load, { ...deps, retry, onRetry: deps.notify }, signal).then((sts) =>
       sts.createStsDesk({ ...deps, ask }),
     )
     return loading
