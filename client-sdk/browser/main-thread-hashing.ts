@@ -11,7 +11,7 @@ export function createMainThreadHashing(): Hashing {
   const hashers = createPartHashers()
   return {
     async digest(body, signal) {
-      const hasher = await hashers.take()
+      const hasher = await hashers.take(signal)
       try {
         signal?.throwIfAborted()
         let turnEndsAt = performance.now() + turnMs

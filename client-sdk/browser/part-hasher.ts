@@ -1,5 +1,6 @@
 import { md5 as plainMd5 } from '@noble/hashes/legacy.js'
 import { createCRC64, createMD5 } from 'hash-wasm'
+import { onAbort } from '../abort-link.ts'
 import { crc64 as plainCrc64 } from '../contract/crc64.ts'
 import type { PartDigest } from '../hashing.ts'
 
@@ -16,8 +17,8 @@ export interface PartHasher {
  * a file in memory, and one core hashes no faster with more.
  */
 export interface PartHashers {
-  /** A hasher that begins anew, when one is free. */
-  take(): Promise<PartHasher>
+  /** A hasher that begins anew, when one is free; rejects with the signal's reason when it aborts first. */
+  take(signal?: AbortSignal): Promise<PartHasher>
   give(hasher: PartHasher): void
 }
 
@@ -25,7 +26,7 @@ const maxHashers = 4
 
 export function createPartHashers(): PartHashers {
   const free: PartHasher[] = []
-  const waiting: ((hasher: PartHasher) => void)[] = []
+  const waiting = new Set<(hasher: PartHasher) => void>()
   let made = 0
   let mayCompile = true
 
@@ -41,22 +42,35 @@ export function createPartHashers(): PartHashers {
     return plainHasher()
   }
 
-  async function next(): Promise<PartHasher> {
+  function freed(signal: AbortSignal | undefined): Promise<PartHasher> {
+    return new Promise((resolve, reject) => {
+      const go = (hasher: PartHasher) => {
+        waiting.delete(go)
+        forget?.()
+        resolve(hasher)
+      }
+      const forget = signal && onAbort(signal, () => waiting.delete(go) && reject(signal.reason))
+      waiting.add(go)
+    })
+  }
+
+  async function next(signal: AbortSignal | undefined): Promise<PartHasher> {
+    signal?.throwIfAborted()
     const hasher = free.pop()
     if (hasher) return hasher
-    if (made === maxHashers) return new Promise((resolve) => waiting.push(resolve))
+    if (made === maxHashers) return freed(signal)
     made += 1
     return make()
   }
 
   return {
-    async take() {
-      const hasher = await next()
+    async take(signal) {
+      const hasher = await next(signal)
       hasher.begin()
       return hasher
     },
     give(hasher) {
-      const go = waiting.shift()
+      const [go] = waiting
       if (go) go(hasher)
       else free.push(hasher)
     },

@@ -43,3 +43,16 @@ test('only four hashers are there at once, and who comes first is served first',
   await waiting[1]
   expect(served).toEqual(['fifth', 'sixth'])
 })
+
+test('whoever is told to stop while waiting for a hasher stops at once, and takes none', async () => {
+  const hashers = createPartHashers()
+  const taken = await Promise.all([hashers.take(), hashers.take(), hashers.take(), hashers.take()])
+  const controller = new AbortController()
+  const stopped = expect(hashers.take(controller.signal)).rejects.toThrow('stop')
+  const next = hashers.take()
+  controller.abort(new Error('stop'))
+  await stopped
+  if (taken[0]) hashers.give(taken[0])
+  expect(await next).toBe(taken[0])
+  await expect(hashers.take(controller.signal)).rejects.toThrow('stop')
+})
