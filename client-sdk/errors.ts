@@ -7,7 +7,7 @@ import type { ProblemCode, ProblemDocument } from './contract/problem.ts'
  * - `timeout`: an answer took longer than allowed, or OSS never finished joining the parts
  * - `source-changed`: the file is not, or no longer, the one whose parts are stored
  * - `source-unreadable`: the file is missing, not a regular file, or cannot be read
- * - `invalid-argument`: an option or argument is out of its bounds, or what `token()` gave is no token
+ * - `invalid-argument`: an option or argument is out of its bounds, what `token()` gave is no token, or mode `sts` where there is no Web Crypto
  * - `token-unavailable`: `token()` failed or never answered; nothing is tried again, what may pass is for `token()` to repeat
  * - `invalid-reply`: an answer that does not follow the contract, e.g. from a proxy in between
  * - `upload-ended`: the upload was aborted by somebody else while it ran

@@ -44,7 +44,8 @@ export type UploadTaskState =
  * - `presigned`: the server presigns a URL for each part. OSS then accepts those bytes and no others, and the server needs no STS
  * - `sts`: the client signs by itself, with STS credentials for the upload's object. Asks the server for them, whatever the number of parts.
  *   `token()` must give a token with the scope `credentials`, and pages need HTTPS
- * - `auto`: `sts` for files of more parts than `parallel`, as long as it works; otherwise `presigned`, also half-way
+ * - `auto`: `presigned` for the first parts, whose URLs come with the upload, and `sts` for the others, as long as it works; otherwise
+ *   `presigned`, also half-way
  */
 export type UploadMode = (typeof uploadModes)[number]
 export const uploadModes = ['presigned', 'sts', 'auto'] as const
