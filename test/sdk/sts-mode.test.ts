@@ -251,6 +251,34 @@ describe('an upload in mode sts', () => {
     }
   })
 
+  it('of an empty file needs no credentials', async () => {
+    const path = await bench.file(0)
+    const { key } = await clientOf().upload(path, { mode: 'sts' }).done
+    await expectSameBytes(key, path)
+    expect(bench.takeCalls()).toEqual(['POST /v1/uploads', 'POST /v1/uploads/{id}/complete'])
+  })
+
+  it('is cancelled at once while its credentials are asked for, and aborted', async () => {
+    const path = await bench.file(2 * MiB)
+    let isAsked = false
+    const client = clientOf({
+      ports: {
+        fetch(input, init) {
+          if (!String(input).endsWith('/credentials')) return bench.fetch(input, init)
+          isAsked = true
+          return new Promise((_, reject) => {
+            init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))
+          })
+        },
+      },
+    })
+    const task = client.upload(path, { mode: 'sts', partSizeBytes: MiB })
+    await until(() => isAsked, 'credentials were asked for')
+    await task.cancel()
+    expect(task.state).toBe('cancelled')
+    expect((await bench.client.getUpload(task.id ?? '')).upload.state).toBe('aborted')
+  })
+
   it('fails with the server’s words when there are no credentials to be had, and what was sent is kept', async () => {
     const path = await bench.file(2 * MiB)
     const noScope = bench.clientWith({})
@@ -320,6 +348,25 @@ describe('an upload in mode auto', () => {
     }).done
     expect(changes).toEqual(['AccessDenied'])
     expect(stored()).toBe(12)
+  })
+
+  it('ends where the upload is aborted elsewhere, and does not take that for a lack of credentials', async () => {
+    const path = await bench.file(12 * MiB)
+    const notices: string[] = []
+    const client = clientOf({
+      ports: {
+        async fetch(input, init) {
+          const id = String(input).endsWith('/credentials') && /upl_[0-9a-f]{32}/.exec(String(input))?.[0]
+          if (id) await bench.client.abortUpload(id)
+          return bench.fetch(input, init)
+        },
+      },
+    })
+    const onNotice = (notice: UploadNotice) => notices.push(notice.type)
+    const { done } = client.upload(path, { mode: 'auto', partSizeBytes: MiB, onNotice })
+    await expect(done).rejects.toMatchObject({ code: 'upload-ended' })
+    expect(notices).toEqual([])
+    expect(bench.takeCalls()).not.toContain(grantCall)
   })
 
   it('changes to presigned half-way when STS goes down for longer than its token lives, and sends no part again', async () => {
