@@ -120,6 +120,11 @@ export function cancelled(cause?: unknown): ClientException {
   return new ClientException('cancelled', 'The upload was cancelled', cause === undefined ? {} : { cause })
 }
 
+/** The answer is well-formed, and cannot be true. */
+export function invalidReply(what: string): ClientException {
+  return new ClientException('invalid-reply', `The server's answer does not fit: ${what}`)
+}
+
 /** Any thrown value as one of the two exceptions callers are promised. */
 export function toException(error: unknown): ClientException | ServiceException {
   if (error instanceof ClientException || error instanceof ServiceException) return error

@@ -5,7 +5,7 @@ import type { PartPlan } from './contract/part-plan.ts'
 import { ClientException, isServerProblem, ServiceException } from './errors.ts'
 import { createGrantDesk, type GrantDesk } from './grant-desk.ts'
 import { loadOnline } from './load-online.ts'
-import type { RetryPolicy } from './retry.ts'
+import { type RetryPolicy, singleAttempt } from './retry.ts'
 import type { UploadApi } from './upload-api.ts'
 import type { UploadMode, UploadNotice } from './upload-options.ts'
 
@@ -23,7 +23,6 @@ export interface ModeDeskDeps {
   signal: AbortSignal
 }
 
-const once: RetryPolicy = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
 /** The server gives up on STS sooner. Past this, `auto` does not wait for credentials any more. */
 const autoTimeoutMs = 15_000
 
@@ -43,7 +42,7 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
 
   async function ask(isUrgent: boolean): Promise<UploadCredentials> {
     if (isUrgent && mode === 'sts') return api.grantCredentials(id, { signal })
-    const quickly = { signal, timeoutMs: autoTimeoutMs, retry: once, onRetry: () => {} }
+    const quickly = { signal, timeoutMs: autoTimeoutMs, retry: singleAttempt, onRetry: () => {} }
     try {
       return await api.grantCredentials(id, quickly)
     } catch (error) {
@@ -58,7 +57,7 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   function stsDesk(): Promise<GrantDesk> {
     const load = () => import('./sts/sts-desk.ts')
     // Code that went with an older release of the page never comes.
-    const retry = mode === 'auto' ? once : deps.retry
+    const retry = mode === 'auto' ? singleAttempt : deps.retry
     loading ??= loadOnline(load, { ...deps, retry, onRetry: deps.notify }, signal).then((sts) =>
       sts.createStsDesk({ ...deps, ask }),
     )

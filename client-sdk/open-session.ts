@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts'
 import type { PartGrant, StoredPart } from './contract/part.ts'
 import { MAX_PART_BYTES, MIN_PART_BYTES, type PartPlan, planParts } from './contract/part-plan.ts'
 import type { Upload } from './contract/upload.ts'
-import { ClientException, isServerProblem } from './errors.ts'
+import { ClientException, invalidReply, isServerProblem } from './errors.ts'
 import type { PreparedPart } from './prepared-part.ts'
 import type { SafeRecord } from './safe-record.ts'
 import { listStoredParts } from './stored-parts.ts'
@@ -152,10 +152,6 @@ export function planOf(upload: Upload, sizeBytes: number): PartPlan {
   const isAgreed = upload.sizeBytes === sizeBytes && upload.partCount === plan.partCount
   if (!isAgreed) throw invalidReply('the upload is of another size')
   return plan
-}
-
-function invalidReply(what: string): ClientException {
-  return new ClientException('invalid-reply', `The server's answer does not fit: ${what}`)
 }
 
 function randomKey(): string {

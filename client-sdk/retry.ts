@@ -16,6 +16,9 @@ export interface RetryPolicy {
  */
 export const defaultRetryPolicy: RetryPolicy = { baseMs: 400, capMs: 10_000, maxAttempts: 40, budgetMs: 120_000 }
 
+/** For what is repeated anyway, or has another way to go. */
+export const singleAttempt: RetryPolicy = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
+
 /** What an attempt came to. `status` absent: no answer. */
 export interface FailedAttempt {
   status?: number | undefined

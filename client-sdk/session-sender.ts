@@ -8,6 +8,7 @@ import { createModeDesk } from './mode-desk.ts'
 import type { Session } from './open-session.ts'
 import type { PartLedger } from './part-ledger.ts'
 import type { GrantedPart, PreparedPart } from './prepared-part.ts'
+import { singleAttempt } from './retry.ts'
 import { sendParts } from './send-parts.ts'
 import { askFate } from './upload-fate.ts'
 import type { OnceDeps } from './upload-once.ts'
@@ -20,8 +21,6 @@ export interface SessionSender {
   send(numbers: Iterable<number>, ready: GrantedPart[], signal: AbortSignal): Promise<void>
 }
 
-/** A failed checkpoint is not repeated: the next one says the same and more. */
-const noRetry = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
 const checkpointTimeoutMs = 10_000
 
 /** `signal` ends with the run; what is still being asked of the server then is dropped. */
@@ -49,7 +48,8 @@ export function createSessionSender(
         keepalive,
         signal: run.checkpointSignal,
         timeoutMs: checkpointTimeoutMs,
-        retry: noRetry,
+        // The next one says the same and more.
+        retry: singleAttempt,
         onRetry: () => {},
       }),
     deps.clock,

@@ -3,7 +3,7 @@ import { createPresignTextV4 } from '../contract/canonical-v4.ts'
 import type { UploadCredentials } from '../contract/credentials.ts'
 import type { PartGrant } from '../contract/part.ts'
 import { type PartPlan, partSize } from '../contract/part-plan.ts'
-import { ClientException } from '../errors.ts'
+import { invalidReply } from '../errors.ts'
 import type { GrantDesk, RefusedGrant } from '../grant-desk.ts'
 import type { UploadApi } from '../upload-api.ts'
 import { createCredentialKeeper } from './credential-keeper.ts'
@@ -115,8 +115,4 @@ async function sign(
     sizeBytes: partSize(plan, partNumber),
     expiresAt: new Date(nowMs + expiresSeconds * 1000).toISOString(),
   }
-}
-
-function invalidReply(what: string): ClientException {
-  return new ClientException('invalid-reply', `The server's answer does not fit: ${what}`)
 }
