@@ -14,6 +14,7 @@ import {
   type RecordStore,
   type Upload,
   type UploadClient,
+  type UploadMode,
   type UploadNotice,
   type UploadOptions,
   type UploadResult,
@@ -63,6 +64,10 @@ const task = client.upload(file, {
 client.upload(file, { chunkSize: 5 })
 // @ts-expect-error: a mode that does not exist
 client.upload(file, { mode: 'direct' })
+holds<Same<UploadMode, 'presigned' | 'sts' | 'auto'>>()
+client.upload(file, { mode: 'auto', callback: { url: 'https://app.example.com/done', body: 'object=${object}' } })
+// @ts-expect-error: a callback has a body
+client.upload(file, { callback: { url: 'https://app.example.com/done' } })
 // @ts-expect-error: a number, not text
 client.upload(file, { parallel: '4' })
 // @ts-expect-error: metadata is text
@@ -87,6 +92,8 @@ holds<
 >()
 // @ts-expect-error: what has happened cannot be changed
 task.state = 'completed'
+holds<Same<[boolean, boolean], [typeof task.isCompleted, typeof task.isCanceled]>>()
+holds<Same<[Promise<void>, Promise<UploadResult>], [ReturnType<typeof task.waitUntilFinished>, typeof task.done]>>()
 // @ts-expect-error: a task is paused by a method
 task.paused = true
 // The parts are unknown until there is a plan.
@@ -121,6 +128,7 @@ export function readNotice(notice: UploadNotice): string | number {
   notice.id
   if (notice.type === 'resumed') return notice.restoredBytes
   if (notice.type === 'restarted') return notice.previousId
+  if (notice.type === 'mode-changed') return `${notice.mode}: ${notice.error.code}`
   return notice.type
 }
 
