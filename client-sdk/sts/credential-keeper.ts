@@ -12,13 +12,18 @@ export interface CredentialKeeper<Held extends Mortal> {
   get(): Promise<Held>
   /** `held` was refused although it should live: the next `get` asks anew, once, however many parts were refused with it. */
   refuse(held: Held): void
+  /**
+   * `held` may be dead, and nobody can tell. Resolves when there is another one, or none to be had: then it stays. Asks no more often than
+   * every 20 s, however often it is called.
+   */
+  doubt(held: Held): Promise<void>
 }
 
 /** With less life left, nothing is begun any more: a request must reach OSS in time. */
 const urgentMs = 30_000
 /** Renewed ahead of time with so much life left, or half of a life that is shorter than twice that: time enough to wait out an outage. */
 const aheadMs = 450_000
-/** After a renewal ahead of time, or one that brought what seems to be dead already, the next is tried so much later. */
+/** After a renewal ahead of time, a doubt, or a renewal that brought what seems to be dead already, the next is tried so much later. */
 const pauseMs = 20_000
 
 /**
@@ -32,6 +37,7 @@ export function createCredentialKeeper<Held extends Mortal>(
   let held: { value: Held; receivedAtMs: number; renewWithMs: number; notBeforeMs: number } | undefined
   let flight: Promise<Held> | undefined
   let aheadOfTime: Promise<unknown> | undefined
+  let doubtedAtMs = Number.NEGATIVE_INFINITY
 
   const leftMs = (value: Held) => Date.parse(value.expiresAt) - clock.nowMs()
 
@@ -75,6 +81,14 @@ export function createCredentialKeeper<Held extends Mortal>(
     },
     refuse(value) {
       if (held?.value === value) held = undefined
+    },
+    async doubt(value) {
+      const isRecent = Math.abs(clock.nowMs() - doubtedAtMs) < pauseMs
+      if (held?.value === value && !flight && !aheadOfTime && !isRecent) {
+        doubtedAtMs = clock.nowMs()
+        renewAheadOfTime(held)
+      }
+      await aheadOfTime
     },
   }
 }

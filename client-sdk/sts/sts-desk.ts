@@ -64,8 +64,9 @@ export function createStsDesk(deps: StsDeskDeps): GrantDesk {
   }
 
   async function heed({ grant, error }: RefusedGrant) {
-    if (!error) return
     const held = signedWith.get(grant)
+    // No answer, or one that a page may not read, about credentials that have died perhaps.
+    if (!error) return held && keeper.doubt(held)
     const isDead = error.code === 'SecurityTokenExpired' || error.code === 'InvalidAccessKeyId'
     if (!isDead) await correctClock()
     else if (held) keeper.refuse(held)

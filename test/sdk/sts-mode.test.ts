@@ -3,6 +3,7 @@ import {
   isServerProblem,
   type PartTransport,
   systemClock,
+  TransportException,
   type UploadNotice,
 } from '@partway/client/node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -146,6 +147,25 @@ describe('an upload in mode sts', () => {
     expect([stored(), refused(), assumed()]).toEqual([24, 8, 2])
     expect(bench.takeCalls().filter((call) => call === credentialCall)).toHaveLength(2)
     expect(notices).toEqual([])
+  })
+
+  it('goes on over the death of its token where neither the time can be read, by a slow clock, nor why parts are refused', async () => {
+    const path = await bench.file(16 * MiB)
+    const transport = heldTransport(4, 4, () => {
+      aheadMs = minutesMs(16)
+    })
+    const send: PartTransport['send'] = async (request) => {
+      const reply = await transport.send(request)
+      // As browsers have it, where OSS's CORS headers are missing.
+      if (reply.status === 403) throw new TransportException('no answer that may be read', { isOpaque: true })
+      return reply
+    }
+    const clock = { ...systemClock, nowMs: () => Date.now() + aheadMs - minutesMs(10) }
+    const fetch = fetchDated(bench, () => undefined)
+    const client = clientOf({ ports: { clock, fetch, transport: { ...transport, send } } })
+    const { key } = await client.upload(path, { mode: 'sts', partSizeBytes: MiB }).done
+    await expectSameBytes(key, path)
+    expect([stored(), assumed()]).toEqual([16, 2])
   })
 
   it.each(['SecurityTokenExpired', 'InvalidAccessKeyId'])(

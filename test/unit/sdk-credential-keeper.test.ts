@@ -119,6 +119,24 @@ describe('credentials that many parts want', () => {
     expect(world.asks).toHaveLength(2)
   })
 
+  it('that may be dead are renewed, and used on when that fails; asked for again only after a pause', async () => {
+    const world = startKeeper()
+    const old = await world.first()
+    const doubting = Promise.all([world.keeper.doubt(old), world.keeper.doubt(old)])
+    await world.fail(1)
+    await doubting
+    expect((await world.keeper.get()).number).toBe(1)
+    await world.keeper.doubt(old)
+    expect(world.asks.map(({ isUrgent }) => isUrgent)).toEqual([true, false])
+    world.pass(20)
+    const again = world.keeper.doubt(old)
+    await world.answer(2)
+    await again
+    expect((await world.keeper.get()).number).toBe(3)
+    await world.keeper.doubt(old)
+    expect(world.asks).toHaveLength(3)
+  })
+
   it('that seem dead when they come are tried all the same, not asked for with every part', async () => {
     const world = startKeeper(-3600)
     await world.first()
