@@ -103,8 +103,10 @@ export async function openUploadPage(
   const consoleLines: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error.stack)))
   page.on('console', (message) => {
-    // Chromium writes lines of its own, with the URL, for answers that are errors or that it hides, whatever the page makes of them.
-    if (/^Failed to load resource|blocked by CORS policy/.test(message.text())) return
+    // Chromium writes lines of its own, with the URL, for answers that are errors or that it hides, and for what a policy forbids (told
+    // by the listener below), whatever the page makes of them.
+    const isOfBrowser = /^Failed to load resource|blocked by CORS policy|violates the following Content Security Policy/
+    if (isOfBrowser.test(message.text())) return
     consoleLines.push(message.text())
     if (message.type() === 'error') complaints.push(message.text())
   })
