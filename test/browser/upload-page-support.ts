@@ -112,7 +112,8 @@ export async function openUploadPage(
   })
   await page.addInitScript(() => {
     addEventListener('securitypolicyviolation', (event) => {
-      console.error(`the policy forbids ${event.effectiveDirective} ${event.blockedURI}`)
+      const [address] = event.blockedURI.split('?')
+      console.error(`the policy forbids ${event.effectiveDirective} ${address}`)
     })
   })
   await page.goto(`${app.url}/${hash ?? `#token=${token}`}`)
