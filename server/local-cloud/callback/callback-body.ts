@@ -1,3 +1,4 @@
+import { callbackVariables } from '@partway/client/contract'
 import type { Callback } from './read-callback.ts'
 
 /** What a callback can tell of the object that was made. */
@@ -17,22 +18,7 @@ export interface CallbackFacts {
 }
 
 /** The variables a body may name beside `x:…`. This cloud never looks into an image and is in no VPC, so those are empty. */
-export const CALLBACK_VARIABLES: ReadonlySet<string> = new Set([
-  'bucket',
-  'object',
-  'etag',
-  'size',
-  'mimeType',
-  'imageInfo.height',
-  'imageInfo.width',
-  'imageInfo.format',
-  'crc64',
-  'contentMd5',
-  'vpcId',
-  'clientIp',
-  'reqId',
-  'operation',
-])
+export const CALLBACK_VARIABLES: ReadonlySet<string> = new Set(callbackVariables)
 
 /** The body with every variable filled in: URL-encoded in a form, and in JSON as JSON texts, `${size}` as a number (whether the service
  *  writes that one as a text is not verified). A `${x:…}` nobody set is empty. */
