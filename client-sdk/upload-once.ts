@@ -40,8 +40,6 @@ export async function uploadOnce(deps: OnceDeps): Promise<Finished & { crc64: bi
   let first: PreparedPart[] = []
   let buffers = createBufferPool(0, 0)
   let ledger: PartLedger | undefined
-  // On its way while the upload is created. Whoever needs it asks again, and hears of a failure.
-  if (options.mode !== 'presigned') import('./sts/sts-desk.ts').catch(() => {})
   try {
     const session = await openSession(
       {
