@@ -1,4 +1,19 @@
 import { z } from 'zod'
+import {
+  AdminSort,
+  AdminUpload,
+  AdminUploadDetail,
+  Cors,
+  Lifecycle,
+  Orphan,
+  OrphanAction,
+  OrphanId,
+  OrphanKind,
+  ResolvedOrphan,
+  Summary,
+  Sweep,
+  SweptUpload,
+} from './admin.ts'
 import { CallbackResult, UploadCallback } from './callback.ts'
 import { AuthServerReply, AuthUrl, AuthUrlId, DirectCredentials, UploadCredentials } from './credentials.ts'
 import { AdminEvent } from './event.ts'
@@ -6,7 +21,7 @@ import { PartClaim, PartGrant, PartRequest, StoredPart } from './part.ts'
 import { MAX_PARTS } from './part-plan.ts'
 import { ByteCount, Crc64, Instant, PartSize, text, UploadId } from './primitives.ts'
 import type { ProblemCode } from './problem.ts'
-import { Tenant, TenantName } from './tenant.ts'
+import { Tenant, TenantLimitsChange, TenantName } from './tenant.ts'
 import { ContentType, FileName, Fingerprint, Metadata, Upload, UploadState } from './upload.ts'
 
 /** A permission named in a token's `scope`. */
@@ -57,7 +72,16 @@ const uniqueParts = <Part extends { partNumber: number }>(parts: Part[]) =>
 const PartRequests = (atLeast: number) =>
   z.array(PartRequest).min(atLeast).max(100).refine(uniqueParts, 'must not name a part twice')
 
+const unique = (values: readonly string[]) => new Set(values).size === values.length
+
 const id = z.strictObject({ id: UploadId })
+const tenantFilter = TenantName.optional().meta({
+  description: 'By default the token’s; for an administrator of all tenants, each.',
+})
+const dryRun = z.boolean().optional().meta({ description: 'Only say what would be done.' })
+const cursor = text(2000)
+  .optional()
+  .meta({ description: '`nextCursor` of the page before, asked for with the same filters.' })
 const oneUpload = z.object({ upload: Upload })
 const completedUpload = z.object({
   upload: Upload,
@@ -274,13 +298,186 @@ export const endpoints = {
     replies: { 200: AuthServerReply },
     problems: [],
   },
+  listAdminUploads: {
+    method: 'GET',
+    path: '/v1/admin/uploads',
+    summary: 'Uploads with what they hold; filters combine',
+    scope: 'admin',
+    query: z.strictObject({
+      staleForSeconds: whole(0, 999_999_999).optional().meta({ description: 'Idle for at least so long.' }),
+      state: UploadState.optional().meta({
+        description: 'By default all that are not ended: pending, uploading, completing, aborting.',
+      }),
+      tenant: tenantFilter,
+      prefix: text(1023).optional().meta({ description: 'Keys that begin with it.' }),
+      minBytes: z
+        .string()
+        .regex(/^[0-9]{1,16}$/, 'must be a whole number')
+        .transform(Number)
+        .pipe(z.int().min(0).max(Number.MAX_SAFE_INTEGER))
+        .meta({ type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, pattern: undefined })
+        .optional()
+        .meta({
+          description: 'Holding at least so many bytes. Not with `completed` or `aborted`, which hold no parts.',
+        }),
+      sort: AdminSort.optional().meta({
+        description:
+          'By default `lastActivityAt`. `storedBytes` not with `completed` or `aborted`, which hold no parts.',
+      }),
+      order: z.enum(['asc', 'desc']).optional().meta({
+        description:
+          'By default `asc` (longest idle or oldest first), but `desc` for `storedBytes` and for ended uploads.',
+      }),
+      cursor,
+      limit: whole(1, 100).optional().meta({ description: 'Uploads per page, by default 50.' }),
+    }),
+    replies: { 200: z.object({ uploads: z.array(AdminUpload), nextCursor: z.string().nullable() }) },
+    problems: [],
+  },
+  getAdminUpload: {
+    method: 'GET',
+    path: '/v1/admin/uploads/{id}',
+    summary: 'One upload with its parts, grants, credentials and events',
+    scope: 'admin',
+    params: id,
+    query: z.strictObject({
+      partsAfter: whole(0, MAX_PARTS).optional().meta({ description: 'Parts with a greater number; by default 0.' }),
+    }),
+    replies: { 200: AdminUploadDetail },
+    problems: ['upload-not-found'],
+  },
+  getSummary: {
+    method: 'GET',
+    path: '/v1/admin/summary',
+    summary: 'What unfinished uploads hold, by state, tenant and age, over time, and what it costs',
+    scope: 'admin',
+    query: z.strictObject({ tenant: tenantFilter }),
+    replies: { 200: Summary },
+    problems: [],
+  },
+  abortUploads: {
+    method: 'POST',
+    path: '/v1/admin/uploads/abort',
+    summary: 'Give some uploads up, but none that somebody may still be sending. All or, when an id is unknown, none',
+    scope: 'admin',
+    body: z.strictObject({
+      ids: z.array(UploadId).min(1).max(100).refine(unique, 'must not name an upload twice'),
+      dryRun,
+    }),
+    replies: { 200: z.object({ sweep: Sweep, uploads: z.array(SweptUpload) }) },
+    problems: [...bodyProblems, 'upload-not-found'],
+  },
+  sweepUploads: {
+    method: 'POST',
+    path: '/v1/admin/sweep',
+    summary: 'Give up uploads that have been idle for so long, longest idle first',
+    scope: 'admin',
+    body: z.strictObject({
+      olderThanSeconds: z.int().min(3600).max(999_999_999).meta({ description: 'Idle for so long; an hour or more.' }),
+      dryRun,
+      limit: z.int().min(1).max(1000).optional().meta({ description: 'Uploads to look at, by default 100.' }),
+      tenant: tenantFilter,
+    }),
+    replies: {
+      200: z.object({
+        sweep: Sweep,
+        uploads: z.array(SweptUpload),
+        more: z.boolean().meta({ description: 'Whether there may be more: the limit, or 20 s, were reached.' }),
+      }),
+    },
+    problems: [...bodyProblems],
+  },
+  listSweeps: {
+    method: 'GET',
+    path: '/v1/admin/sweeps',
+    summary: 'Reports of sweeps that found something, newest first; kept for 30 days',
+    scope: 'admin',
+    query: z.strictObject({
+      tenant: tenantFilter,
+      cursor,
+      limit: whole(1, 100).optional().meta({ description: 'Reports per page, by default 20.' }),
+    }),
+    replies: { 200: z.object({ sweeps: z.array(Sweep), nextCursor: z.string().nullable() }) },
+    problems: [],
+  },
+  listOrphans: {
+    method: 'GET',
+    path: '/v1/admin/orphans',
+    summary: 'Where bucket and table disagree, read from OSS page by page',
+    scope: 'admin',
+    query: z.strictObject({
+      kind: OrphanKind.optional(),
+      tenant: tenantFilter,
+      cursor: text(6000).optional().meta({ description: '`nextCursor` of the page before, with the same filters.' }),
+      limit: whole(1, 1000).optional().meta({
+        description: 'How many multipart uploads and rows to compare per page, by default 200.',
+      }),
+    }),
+    replies: {
+      200: z.object({
+        orphans: z.array(Orphan),
+        compared: z.int().min(0).meta({ description: 'How many multipart uploads and rows this page compared.' }),
+        nextCursor: z.string().nullable().meta({ description: 'Not null also after a page on which all agreed.' }),
+      }),
+    },
+    problems: ['storage-unavailable'],
+  },
+  resolveOrphans: {
+    method: 'POST',
+    path: '/v1/admin/orphans/resolve',
+    summary: 'Adopt, abort or close some orphans, each asked for anew by its id',
+    scope: 'admin',
+    body: z.strictObject({
+      action: OrphanAction,
+      ids: z.array(OrphanId).min(1).max(50).refine(unique, 'must not name an orphan twice'),
+      dryRun,
+    }),
+    replies: { 200: z.object({ orphans: z.array(ResolvedOrphan) }) },
+    problems: [...bodyProblems, 'storage-unavailable'],
+  },
+  getLifecycle: {
+    method: 'GET',
+    path: '/v1/admin/lifecycle',
+    summary: 'Whether the bucket’s lifecycle ends forgotten uploads; for administrators of all tenants',
+    scope: 'admin',
+    replies: { 200: Lifecycle },
+    problems: ['storage-unavailable'],
+  },
+  mergeLifecycle: {
+    method: 'PUT',
+    path: '/v1/admin/lifecycle',
+    summary: 'Add the rules the bucket’s lifecycle lacks; every other rule stays. For administrators of all tenants',
+    scope: 'admin',
+    replies: { 200: Lifecycle },
+    problems: ['storage-unavailable'],
+  },
+  getCors: {
+    method: 'GET',
+    path: '/v1/admin/cors',
+    summary: 'Whether the bucket lets web pages upload; for administrators of all tenants',
+    scope: 'admin',
+    replies: { 200: Cors },
+    problems: ['storage-unavailable'],
+  },
+  getTenant: {
+    method: 'GET',
+    path: '/v1/admin/tenants/{tenant}',
+    summary: 'A tenant’s limits, and what it uses of them',
+    scope: 'admin',
+    params: z.strictObject({ tenant: TenantName }),
+    replies: { 200: z.object({ tenant: Tenant }) },
+    problems: [],
+  },
   updateTenant: {
     method: 'PATCH',
     path: '/v1/admin/tenants/{tenant}',
-    summary: 'Suspend a tenant, or lift that: no new uploads, grants and credentials from the next request on',
+    summary:
+      'Suspend a tenant, or lift that: no new uploads, grants and credentials from the next request on. Only an administrator of all tenants sets limits',
     scope: 'admin',
     params: z.strictObject({ tenant: TenantName }),
-    body: z.strictObject({ suspended: z.boolean() }),
+    body: z
+      .strictObject({ suspended: z.boolean().optional(), limits: TenantLimitsChange.optional() })
+      .refine((change) => Object.keys(change).length > 0, 'must change something'),
     replies: { 200: z.object({ tenant: Tenant }) },
     problems: [...bodyProblems, 'tenant-suspended'],
   },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Instant, UploadId } from './primitives.ts'
+import { AbortReason, UploadState } from './upload.ts'
 
 /** What of an object is not as it was completed. */
 export const ObjectChange = z
@@ -30,3 +31,22 @@ export const AdminEvent = z
   })
   .meta({ id: 'AdminEvent', description: 'Something an administrator should know about.' })
 export type AdminEvent = z.infer<typeof AdminEvent>
+
+export const StateChange = z
+  .object({
+    from: UploadState.nullable().meta({ description: 'Null: the upload was created.' }),
+    to: UploadState.nullable().meta({ description: 'Null: OSS refused to start it, and the row was taken back.' }),
+    abortReason: AbortReason.nullable(),
+  })
+  .meta({ id: 'StateChange' })
+export type StateChange = z.infer<typeof StateChange>
+
+const ofUpload = { id: AdminEvent.shape.id, createdAt: Instant }
+
+export const UploadEvent = z
+  .discriminatedUnion('kind', [
+    z.object({ ...ofUpload, kind: z.literal('state-changed'), detail: StateChange }),
+    z.object({ ...ofUpload, kind: z.literal('object-changed'), detail: ObjectChange }),
+  ])
+  .meta({ id: 'UploadEvent', description: 'What happened to one upload.' })
+export type UploadEvent = z.infer<typeof UploadEvent>

@@ -1,3 +1,4 @@
+export * from './admin.ts'
 export * from './callback.ts'
 export * from './canonical-v4.ts'
 export * from './crc64.ts'

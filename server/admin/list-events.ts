@@ -2,8 +2,8 @@ import type { AdminEvent, EndpointInput, Endpoints } from '@partway/client/contr
 import { listEventRows } from '../db/event-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
 import { readCursor, writeCursor } from '../page-cursor.ts'
-import { EVERY_TENANT, type Principal } from '../principal.ts'
-import { Problem } from '../problem.ts'
+import type { Principal } from '../principal.ts'
+import { adminReach } from './admin-reach.ts'
 
 const defaultLimit = 50
 const eventId = /^[1-9][0-9]{0,17}$/
@@ -18,17 +18,9 @@ export async function listEvents(
   const { cursor, limit = defaultLimit } = query
   const after = cursor === undefined ? null : readCursor(cursor, eventId)
   // One row more than asked for tells whether there is another page.
-  const rows = await listEventRows(deps.db.prisma, tenantOf(principal, query.tenant), { after, limit: limit + 1 })
+  const rows = await listEventRows(deps.db.prisma, adminReach(principal, query.tenant), { after, limit: limit + 1 })
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   const events = page.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }))
   return { status: 200, body: { events, nextCursor: rows.length > limit && last ? writeCursor(last) : null } }
-}
-
-/** Null: every tenant. */
-function tenantOf(principal: Principal, asked: string | undefined): string | null {
-  if (principal.tenant === EVERY_TENANT) return asked ?? null
-  if (asked !== undefined && asked !== principal.tenant)
-    throw new Problem('forbidden', 'The token is for another tenant.')
-  return principal.tenant
 }

@@ -3,7 +3,7 @@ import { Prisma } from '../../prisma/generated/client.ts'
 import type { Queries } from './client.ts'
 import type { HeldRow } from './upload-rows.ts'
 
-/* Every statement on `events`: what an administrator should know about. */
+/* Every statement on `events`: what happened, and what an administrator should know about. */
 
 /** One thing that an object should be and is not. Values as OSS tells them; null: it tells none. */
 export type ObjectDifference = ObjectChange['differences'][number]
@@ -34,13 +34,14 @@ export async function recordObjectChanged(
   return recorded === 1
 }
 
-/** Events of one tenant, or with null of all, newest first, beginning after `after`. */
+/** What an administrator should know about, of one tenant or with null of all, newest first, beginning after `after`. Changes of state are
+ *  no news of that kind. */
 export function listEventRows(
   sql: Queries,
   tenant: string | null,
   page: { after: { createdAt: Date; id: string } | null; limit: number },
 ): Promise<EventRow[]> {
-  const conditions = [Prisma.sql`TRUE`]
+  const conditions = [Prisma.sql`kind <> 'state-changed'`]
   if (tenant !== null) conditions.push(Prisma.sql`tenant = ${tenant}`)
   if (page.after)
     conditions.push(Prisma.sql`(created_at, id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::bigint)`)
