@@ -84,11 +84,9 @@ export const AdminUploadDetail = z
     storedPartRanges: Upload.shape.storedPartRanges,
     parts: z.array(KnownPart).meta({ description: 'At most 1,000, ascending; those of ended uploads are forgotten.' }),
     nextPartsAfter: z.int().nullable().meta({ description: 'For `partsAfter`, if there are more parts.' }),
-    grants: z
-      .object({ grantedParts: count, lastGrantedAt: Instant.nullable(), aliveUntil: Instant.nullable() })
-      .meta({
-        description: 'Presigned part URLs: how many were handed out, when last, and until when one can be used.',
-      }),
+    grants: z.object({ grantedParts: count, lastGrantedAt: Instant.nullable(), aliveUntil: Instant.nullable() }).meta({
+      description: 'Presigned part URLs: how many were handed out, when last, and until when one can be used.',
+    }),
     credentials: z.array(CredentialGrantRecord).meta({ description: 'Newest first, at most 100.' }),
     events: z.array(UploadEvent).meta({ description: 'Oldest first, at most 200.' }),
   })
