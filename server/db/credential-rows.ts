@@ -1,3 +1,4 @@
+import type { CredentialGrantRecord } from '@partway/client/contract'
 import type { Queries } from './client.ts'
 
 /* Every statement on `credential_grants`: who was handed which STS credentials. */
@@ -57,4 +58,18 @@ export function forgetCredentialGrants(sql: Queries, days: number, limit: number
   return sql.$executeRaw`
     DELETE FROM credential_grants WHERE expires_at < now() - make_interval(days => ${days}::int)
       AND id IN (SELECT id FROM credential_grants ORDER BY id LIMIT ${limit})`
+}
+
+/** A set of credentials that was handed out for one upload. */
+export type GrantOfUpload = Omit<CredentialGrantRecord, 'createdAt' | 'expiresAt'> & {
+  createdAt: Date
+  expiresAt: Date
+}
+
+/** The credentials handed out for one upload, newest first. */
+export function findGrantsOfUpload(sql: Queries, uploadId: string, limit: number): Promise<GrantOfUpload[]> {
+  return sql.$queryRaw<GrantOfUpload[]>`
+    SELECT subject, resource, session_name AS "sessionName", ttl_seconds AS "ttlSeconds", created_at AS "createdAt",
+      expires_at AS "expiresAt", request_id AS "requestId"
+    FROM credential_grants WHERE upload_id = ${uploadId} ORDER BY id DESC LIMIT ${limit}`
 }

@@ -1,4 +1,4 @@
-import type { AdminEvent, ObjectChange } from '@partway/client/contract'
+import type { AdminEvent, ObjectChange, UploadEvent } from '@partway/client/contract'
 import { Prisma } from '../../prisma/generated/client.ts'
 import type { Queries } from './client.ts'
 import type { HeldRow } from './upload-rows.ts'
@@ -48,4 +48,19 @@ export function listEventRows(
   return sql.$queryRaw<EventRow[]>`
     SELECT id::text AS id, kind, tenant, upload_id AS "uploadId", detail, created_at AS "createdAt" FROM events
     WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY events.created_at DESC, events.id DESC LIMIT ${page.limit}`
+}
+
+/** An event of one upload, as the contract has it. */
+export type UploadEventRow = Dated<UploadEvent>
+
+/** The instant as the database has it; each kind keeps its own detail. */
+type Dated<Event> = Event extends unknown ? Omit<Event, 'createdAt'> & { createdAt: Date } : never
+
+/** What happened to one upload, oldest first; of more than `limit` events the latest. */
+export function findEventsOfUpload(sql: Queries, uploadId: string, limit: number): Promise<UploadEventRow[]> {
+  return sql.$queryRaw<UploadEventRow[]>`
+    SELECT id::text AS id, kind, detail, "createdAt" FROM (
+      SELECT id, kind, detail, created_at AS "createdAt" FROM events WHERE upload_id = ${uploadId}
+      ORDER BY id DESC LIMIT ${limit}) AS latest
+    ORDER BY latest.id`
 }

@@ -1,6 +1,6 @@
 import type { UploadPart } from '../../prisma/generated/client.ts'
 import type { Database, Queries } from './client.ts'
-import { type RawUpload, toUploadRow, type UploadRow, uploadColumns } from './upload-row.ts'
+import { type RawUpload, safeNumber, toUploadRow, type UploadRow, uploadColumns } from './upload-row.ts'
 
 /* Every statement on `upload_parts`: what the client says is stored, or what ListParts last said. */
 
@@ -123,4 +123,16 @@ export async function markRefused(
     FROM unnest(${refusals.map((refusal) => refusal.partNumber)}::int[], ${refusals.map((refusal) => refusal.mark)}::text[])
       AS refusal (part_number, mark)
     WHERE upload_id = ${uploadId} AND upload_parts.part_number = refusal.part_number`
+}
+
+/** A page of one upload's parts as last known, by number, beginning after `after`. */
+export async function listPartRows(
+  sql: Queries,
+  uploadId: string,
+  page: { after: number; limit: number },
+): Promise<PartValue[]> {
+  const rows = await sql.$queryRaw<(Omit<PartValue, 'sizeBytes'> & { sizeBytes: bigint })[]>`
+    SELECT part_number AS "partNumber", size_bytes AS "sizeBytes", etag, crc64 FROM upload_parts
+    WHERE upload_id = ${uploadId} AND part_number > ${page.after} ORDER BY part_number LIMIT ${page.limit}`
+  return rows.map((row) => ({ ...row, sizeBytes: safeNumber(row.sizeBytes) }))
 }

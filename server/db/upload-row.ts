@@ -19,13 +19,14 @@ function columnOf(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
+/** The select list of a raw statement on `uploads` that reads some of its columns. */
+export function selectUpload(fields: readonly Prisma.UploadScalarFieldEnum[]): Prisma.Sql {
+  const columns = fields.map((field) => `uploads."${columnOf(field)}" AS "${field}"`)
+  return Prisma.raw([...columns, 'now() AS "readAt"'].join(', '))
+}
+
 /** The select list of a raw statement on `uploads`. */
-export const uploadColumns = Prisma.raw(
-  [
-    ...Object.values(Prisma.UploadScalarFieldEnum).map((field) => `uploads."${columnOf(field)}" AS "${field}"`),
-    'now() AS "readAt"',
-  ].join(', '),
-)
+export const uploadColumns = selectUpload(Object.values(Prisma.UploadScalarFieldEnum))
 
 export type RawUpload = Upload & { readAt: Date }
 
@@ -47,7 +48,8 @@ export function planOf(row: Pick<UploadRow, 'sizeBytes' | 'partSizeBytes'>): Par
   return { sizeBytes, partSizeBytes, partCount: Math.ceil(sizeBytes / partSizeBytes) }
 }
 
-function safeNumber(value: bigint): number {
+/** A byte count of the database as a number. Throws RangeError from 2^53 on, where numbers are not exact. */
+export function safeNumber(value: bigint): number {
   const number = Number(value)
   if (!Number.isSafeInteger(number)) throw new RangeError(`the database holds a byte count of ${value}`)
   return number

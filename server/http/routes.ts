@@ -1,5 +1,8 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { getAdminUpload } from '../admin/get-admin-upload.ts'
+import { getSummary } from '../admin/get-summary.ts'
+import { listAdminUploads } from '../admin/list-admin-uploads.ts'
 import { listEvents } from '../admin/list-events.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
@@ -46,6 +49,9 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
     (_principal, input, context) => askAuthServer(deps, input, context),
     authServerProblem,
   )
+  bind(api, endpoints.listAdminUploads, (principal, input) => listAdminUploads(deps, principal, input))
+  bind(api, endpoints.getAdminUpload, (principal, input) => getAdminUpload(deps, principal, input))
+  bind(api, endpoints.getSummary, (principal, input, context) => getSummary(deps, principal, input, context))
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))

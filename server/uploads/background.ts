@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { keepUsage } from '../admin/keep-usage.ts'
 import type { Deps } from '../deps.ts'
 import { expireUploads } from './expire-uploads.ts'
 import { forgetOldRows } from './forget-old-rows.ts'
@@ -13,7 +14,7 @@ export interface BackgroundWork {
   stop(): Promise<void>
 }
 
-/** Recovers uploads at once and every 30 s, and expires stale ones every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such
+/** Recovers uploads at once and every 30 s, and expires stale ones and keeps what uploads hold every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such
  *  as a database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
 export function startBackgroundWork(deps: Deps): BackgroundWork {
   const stopping = new AbortController()
@@ -22,6 +23,9 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
   const loops = [
     repeat(deps, 'recovery', recoverEverySeconds, stopping.signal, (signal) => recoverUploads(deps, signal)),
     repeat(deps, 'sweep', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) => sweep(deps, signal)),
+    repeat(deps, 'usage', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) =>
+      keepUsage(deps, signal),
+    ),
   ]
   return {
     async stop() {
