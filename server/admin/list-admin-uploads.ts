@@ -1,27 +1,16 @@
-import {
-  type AdminUpload,
-  type EndpointInput,
-  type Endpoints,
-  UploadId,
-  type UploadState,
-} from '@partway/client/contract'
-import { z } from 'zod'
-import type { AdminUploadFilter, AdminUploadOrder, AdminUploadPosition } from '../db/admin-upload-filter.ts'
+import type { AdminUpload, EndpointInput, Endpoints, UploadState } from '@partway/client/contract'
+import { type AdminUploadFilter, type AdminUploadOrder, openStates } from '../db/admin-upload-filter.ts'
 import { listAdminUploadRows } from '../db/admin-upload-rows.ts'
 import type { Answer, Deps } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { adminReach } from './admin-reach.ts'
+import { sealPosition, unsealPosition } from './admin-upload-cursor.ts'
 import { toAdminUpload } from './admin-upload-view.ts'
-import { foreignCursor, seal, unseal } from './seals.ts'
 
 type Query = EndpointInput<Endpoints['listAdminUploads']>['query']
 
 const defaultLimit = 50
-const openStates: readonly UploadState[] = ['pending', 'uploading', 'completing', 'aborting']
-
-const InstantPosition = z.tuple([z.iso.datetime(), UploadId])
-const BytesPosition = z.tuple([z.int().min(0), UploadId])
 
 /**
  * A page of uploads with what they hold: by default the open ones, longest idle first. Filters combine. Any page costs the same, see
@@ -36,14 +25,16 @@ export async function listAdminUploads(
   assertHolding(query)
   const filter = filterOf(query, adminReach(principal, query.tenant))
   const order = orderOf(query)
-  const purpose = `admin uploads ${JSON.stringify([filter, order])}`
-  const after = query.cursor === undefined ? null : await readPosition(deps, purpose, order, query.cursor)
+  const after = query.cursor === undefined ? null : await unsealPosition(deps, filter, order, query.cursor)
   const limit = query.limit ?? defaultLimit
   // One row more than asked for tells whether there is another page.
   const rows = await listAdminUploadRows(deps.db.prisma, filter, order, { after, limit: limit + 1 })
   const page = rows.slice(0, limit)
   const last = page.at(-1)
-  const nextCursor = rows.length > limit && last ? await seal(deps, purpose, [last[order.sort], last.id]) : null
+  const nextCursor =
+    rows.length > limit && last
+      ? await sealPosition(deps, filter, order, { value: last[order.sort], id: last.id })
+      : null
   return { status: 200, body: { uploads: page.map((row) => toAdminUpload(row, deps.config.uploads)), nextCursor } }
 }
 
@@ -73,21 +64,4 @@ function filterOf({ state, staleForSeconds, prefix, minBytes }: Query, tenant: s
 /** What is worth looking at first: the longest idle, the oldest, the biggest; of ended uploads the latest. */
 function orderOf({ sort = 'lastActivityAt', order, state }: Query): AdminUploadOrder {
   return { sort, direction: order ?? (sort === 'storedBytes' || isEnded(state) ? 'desc' : 'asc') }
-}
-
-async function readPosition(
-  deps: Deps,
-  purpose: string,
-  { sort }: AdminUploadOrder,
-  cursor: string,
-): Promise<AdminUploadPosition> {
-  const sealed = await unseal(deps, purpose, cursor)
-  if (sort === 'storedBytes') {
-    const position = BytesPosition.safeParse(sealed)
-    if (!position.success) throw foreignCursor()
-    return { value: position.data[0], id: position.data[1] }
-  }
-  const position = InstantPosition.safeParse(sealed)
-  if (!position.success) throw foreignCursor()
-  return { value: new Date(position.data[0]), id: position.data[1] }
 }

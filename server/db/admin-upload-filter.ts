@@ -34,10 +34,18 @@ const columns = {
   createdAt: { name: 'created_at', type: 'timestamptz' },
 } as const satisfies Record<AdminSort, unknown>
 
-/** A condition on one column, and the order of the index that holds it. */
+/** Those in which an upload holds parts. */
+export const openStates: readonly UploadState[] = ['pending', 'uploading', 'completing', 'aborting']
+
+/** A condition on one column, and how the index that finds its rows is ordered. */
 export interface Bound {
   condition: Prisma.Sql
-  indexOrder: Prisma.Sql
+  column: Prisma.Sql
+  index: Prisma.Sql
+}
+
+function boundOf(column: string, index: string, condition: Prisma.Sql): Bound {
+  return { condition, column: Prisma.raw(column), index: Prisma.raw(index) }
 }
 
 /** Conditions on the column that is sorted by: they say where in its index to begin and end. */
@@ -51,18 +59,14 @@ export function boundsOfSort({ sort }: AdminUploadOrder, filter: AdminUploadFilt
 
 /** The conditions that the order's index does not help with; the likely narrowest first. */
 export function otherBounds({ sort }: AdminUploadOrder, filter: AdminUploadFilter): Bound[] {
+  const { prefix, idleSeconds, minBytes } = filter
   const bounds: Bound[] = []
-  if (filter.prefix !== null && filter.prefix !== '') {
-    bounds.push({ condition: keyRangeOf(filter.prefix), indexOrder: Prisma.raw('key') })
+  if (prefix !== null && prefix !== '') bounds.push(boundOf('key', 'key', keyRangeOf(prefix)))
+  if (sort !== 'lastActivityAt' && idleSeconds !== null) {
+    bounds.push(boundOf('last_activity_at', 'state, last_activity_at', idleFor('lastActivityAt', idleSeconds)))
   }
-  if (sort !== 'lastActivityAt' && filter.idleSeconds !== null) {
-    bounds.push({
-      condition: idleFor('lastActivityAt', filter.idleSeconds),
-      indexOrder: Prisma.raw('state, last_activity_at'),
-    })
-  }
-  if (sort !== 'storedBytes' && filter.minBytes !== null) {
-    bounds.push({ condition: holding(filter.minBytes), indexOrder: Prisma.raw('state, stored_bytes') })
+  if (sort !== 'storedBytes' && minBytes !== null) {
+    bounds.push(boundOf('stored_bytes', 'state, stored_bytes', holding(minBytes)))
   }
   return bounds
 }

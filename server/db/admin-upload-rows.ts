@@ -7,6 +7,7 @@ import {
   boundsOfSort,
   isAfter,
   isOf,
+  openStates,
   orderBy,
   otherBounds,
   sortColumn,
@@ -111,22 +112,17 @@ function walk(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUpl
 /** Only columns of the order's index are read until the page is found, but for the key. */
 function walkPatiently(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUploadPage): Prisma.Sql {
   const value = Prisma.sql`value`
-  const others = otherBounds(order, filter).map(({ condition }) => condition)
-  // The index of ended uploads, and the columns that are asked for: no other column, or it is no longer read by itself.
-  const used = Prisma.raw(
-    [
-      ...(filter.prefix ? ['key'] : []),
-      ...(filter.idleSeconds !== null && order.sort !== 'lastActivityAt' ? ['last_activity_at'] : []),
-      ...(filter.minBytes !== null && order.sort !== 'storedBytes' ? ['stored_bytes'] : []),
-    ].join(', '),
-  )
+  const others = otherBounds(order, filter)
+  // A column that is not asked for, and the index would not do by itself.
+  const tested = Prisma.join(others.map(({ column }) => column))
   const streams = filter.states.map(
     (state) => Prisma.sql`(
       SELECT id, value FROM (
-        SELECT id, ${sortColumn(order)} AS value, ${used} FROM uploads
+        SELECT id, ${sortColumn(order)} AS value, ${tested} FROM uploads
         WHERE ${isOf(filter, [state])} AND ${along(filter, order, page)}
         ORDER BY ${orderBy(order, sortColumn(order))} LIMIT ${count(PATIENCE)}) AS walked
-      WHERE ${all(others)} ORDER BY ${orderBy(order, value)} LIMIT ${count(page.limit)})`,
+      WHERE ${all(others.map(({ condition }) => condition))}
+      ORDER BY ${orderBy(order, value)} LIMIT ${count(page.limit)})`,
   )
   return readFound(Prisma.join(streams, ' UNION ALL '), order, page)
 }
@@ -147,18 +143,21 @@ async function isLongerThanPatience(
 }
 
 /** Whether few rows are within a bound. Looks at few: ordered as its index, for otherwise a limit tempts planners into reading the table. */
-async function isNarrow(sql: Queries, filter: AdminUploadFilter, { condition, indexOrder }: Bound): Promise<boolean> {
-  const isKey = indexOrder.sql === 'key'
-  const streams = isKey
-    ? [Prisma.sql`(SELECT 1 FROM uploads WHERE ${condition} ORDER BY key LIMIT ${count(FEW)})`]
-    : filter.states.map(
-        (state) => Prisma.sql`(
-          SELECT 1 FROM uploads WHERE ${isOf(filter, [state])} AND ${condition}
-          ORDER BY ${indexOrder} LIMIT ${count(FEW)})`,
-      )
+async function isNarrow(sql: Queries, filter: AdminUploadFilter, { condition, index }: Bound): Promise<boolean> {
+  const streams = indexParts(filter, index).map(
+    (part) => Prisma.sql`(SELECT 1 FROM uploads WHERE ${part} AND ${condition} ORDER BY ${index} LIMIT ${count(FEW)})`,
+  )
   const [counted] = await sql.$queryRaw<{ rows: number }[]>`
     SELECT count(*)::int AS rows FROM (${Prisma.join(streams, ' UNION ALL ')}) AS within`
   return (counted?.rows ?? 0) < FEW
+}
+
+/** The parts of an index in which the rows lie in its order: by state, but for that of keys, which has those of everybody in any state. */
+function indexParts(filter: AdminUploadFilter, index: Bound['index']): Prisma.Sql[] {
+  if (index.sql !== 'key') return filter.states.map((state) => isOf(filter, [state]))
+  return [
+    filter.states.some((state) => !openStates.includes(state)) ? Prisma.sql`TRUE` : isOf({ tenant: null }, openStates),
+  ]
 }
 
 /** All matching rows by whichever index finds them soonest. Materialized: with the limit in sight, planners take the order's. */

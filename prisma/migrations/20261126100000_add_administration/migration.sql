@@ -182,7 +182,7 @@ CREATE INDEX "uploads_tenant_ended_activity_idx" ON "uploads"("tenant", "state",
     WHERE "state" IN ('completed', 'aborted');
 CREATE INDEX "uploads_tenant_ended_created_idx" ON "uploads"("tenant", "state", "created_at", "id")
     WHERE "state" IN ('completed', 'aborted');
--- Rows whose keys begin with something, with what they are sorted and filtered by.
-DROP INDEX "uploads_key_key";
-CREATE UNIQUE INDEX "uploads_key_key" ON "uploads"("key")
-    INCLUDE ("id", "tenant", "state", "last_activity_at", "stored_bytes", "created_at");
+-- Those whose keys begin with something, with what they are sorted and filtered by.
+CREATE INDEX "uploads_open_key_idx" ON "uploads"("key")
+    INCLUDE ("id", "tenant", "state", "last_activity_at", "stored_bytes", "created_at")
+    WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
