@@ -25,7 +25,17 @@ export async function loadUpload(
   assertReachable(deps, found, operation)
   const row = await driveOnIfDue(deps, found)
   assertServed(row, operation)
+  if (row.adoptedAt !== null) assertServedAdopted(operation)
   return row
+}
+
+/** Nobody knows what an adopted upload was to become: it is tracked only to be swept. */
+function assertServedAdopted(operation: UploadOperation): void {
+  if (operation === 'getUpload' || operation === 'listParts' || operation === 'abortUpload') return
+  throw new Problem(
+    'upload-state-conflict',
+    'The upload was found in the bucket and adopted: it can be read and given up, not gone on with.',
+  )
 }
 
 /** Throws the Problem that the table of states has for this operation, if it has one. */
