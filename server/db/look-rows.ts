@@ -57,15 +57,16 @@ export async function claimStaleUploads(
   return rows.map(toUploadRow)
 }
 
-/** The same rows, held by somebody or granted to or not, without taking them. */
+/** The same rows without taking them; with `isFree` false the others: granted to, held, or put off. */
 export async function findStaleUploads(
   sql: Queries,
   bucket: string,
   order: SweepOrder,
-  page: { after: SweepPosition; limit: number },
+  page: { after: SweepPosition; limit: number; isFree: boolean },
 ): Promise<UploadRow[]> {
   const rows = await sql.$queryRaw<RawUpload[]>`
-    SELECT ${uploadColumns} FROM uploads WHERE ${isBeyond(order, bucket, page.after)}
+    SELECT ${uploadColumns} FROM uploads
+    WHERE ${isBeyond(order, bucket, page.after)} AND (${hasNoLiveGrant} AND ${isFree}) = ${page.isFree}
     ORDER BY ${columns[order.by]}, id LIMIT ${page.limit}`
   return rows.map(toUploadRow)
 }

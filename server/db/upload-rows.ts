@@ -61,6 +61,18 @@ export function findUpload(sql: Queries, id: string, reach?: RowReach): Promise<
   return one(sql.$queryRaw<RawUpload[]>`SELECT ${uploadColumns} FROM uploads WHERE id = ${id} AND ${within(reach)}`)
 }
 
+/** Those of some uploads that are there, and with a tenant only its own; in no particular order. */
+export async function findUploadsById(
+  sql: Queries,
+  ids: readonly string[],
+  tenant: string | null,
+): Promise<UploadRow[]> {
+  const reach = tenant === null ? undefined : { tenant, subject: null }
+  const rows = await sql.$queryRaw<RawUpload[]>`
+    SELECT ${uploadColumns} FROM uploads WHERE id = ANY (${[...ids]}::text[]) AND ${within(reach)}`
+  return rows.map(toUploadRow)
+}
+
 /** The upload whose object is to have this key: keys are unique. */
 export function findUploadByKey(sql: Queries, bucket: string, key: string): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`

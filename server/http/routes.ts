@@ -1,6 +1,9 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { abortUploads } from '../admin/abort-uploads.ts'
 import { listEvents } from '../admin/list-events.ts'
+import { listSweeps } from '../admin/list-sweeps.ts'
+import { sweepUploads } from '../admin/sweep-uploads.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
 import { askAuthServer, authServerProblem } from '../grants/ask-auth-server.ts'
@@ -46,6 +49,9 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
     (_principal, input, context) => askAuthServer(deps, input, context),
     authServerProblem,
   )
+  bind(api, endpoints.abortUploads, (principal, input) => abortUploads(deps, principal, input))
+  bind(api, endpoints.sweepUploads, (principal, input) => sweepUploads(deps, principal, input))
+  bind(api, endpoints.listSweeps, (principal, input) => listSweeps(deps, principal, input))
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))

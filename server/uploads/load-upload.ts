@@ -7,7 +7,7 @@ import { type Principal, reachOf } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { driveOn } from './drive-on.ts'
 import { rereadUpload } from './reread-upload.ts'
-import { endedCode, LEASE_SECONDS, stateAnswers, type UploadOperation } from './upload-state.ts'
+import { endedCode, isLeftBehind, LEASE_SECONDS, stateAnswers, type UploadOperation } from './upload-state.ts'
 import { toUploadView } from './upload-view.ts'
 
 /**
@@ -75,8 +75,7 @@ function assertReachable(deps: Deps, row: UploadRow, operation: UploadOperation)
 
 /** Heals a row that its former driver left behind. When that fails, the row is served as it is. */
 async function driveOnIfDue(deps: Deps, row: UploadRow): Promise<UploadRow> {
-  const isDriven = row.state === 'pending' || row.state === 'completing' || row.state === 'aborting'
-  if (!isDriven || row.dueAt === null || row.dueAt > row.readAt || row.bucket !== deps.objects.bucket) return row
+  if (!isLeftBehind(row) || row.bucket !== deps.objects.bucket) return row
   const claimed = await claimIfDue(deps.db.prisma, row.id, LEASE_SECONDS)
   if (!claimed) return (await findUpload(deps.db.prisma, row.id)) ?? row
   try {

@@ -10,8 +10,8 @@ export interface SweepReport {
   counts: Readonly<SweepCounts>
   /** Adds an upload. The first one begins the report; from then on the table follows about every second. */
   count(look: Pick<Look, 'outcome' | 'storedBytes'>): void
-  /** Writes the last numbers. Null: nothing was counted, and there is no report. */
-  finish(): Promise<SweepRow | null>
+  /** Writes the last numbers, also when there was nothing to count. */
+  finish(): Promise<SweepRow>
 }
 
 /** Begins a report, which reaches the table when there is something to tell. */
@@ -42,7 +42,7 @@ export function createSweepReport(deps: Pick<Deps, 'db' | 'log'>, about: Omit<Sw
     },
     async finish() {
       await saving
-      return counts.examined > 0 ? saveSweep(deps.db.prisma, origin, counts, true) : null
+      return saveSweep(deps.db.prisma, origin, counts, true)
     },
   }
 }

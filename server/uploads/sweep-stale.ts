@@ -46,7 +46,8 @@ export async function sweepStale(deps: Deps, signal?: AbortSignal): Promise<Read
       })
     }
   } finally {
-    await report.finish()
+    // Of a pass that found nothing there is nothing to tell.
+    if (report.counts.examined > 0) await report.finish()
   }
   return report.counts
 }
