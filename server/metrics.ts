@@ -1,4 +1,4 @@
-import type { AbortReason, UploadState } from '@partway/client/contract'
+import type { AbortReason, SweepOutcome, SweepReason, UploadState } from '@partway/client/contract'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** What the server counts. One object per app, with its own registry. Labels are from fixed sets, never from a caller. */
@@ -25,6 +25,8 @@ export interface Metrics {
   /** A row whose lease had run out was driven on, out of `state`, or could not be. */
   recoveryDrive(state: UploadState, outcome: 'moved' | 'waiting' | 'failed'): void
   sweepRun(outcome: 'ok' | 'failed', uploadsExpired: number): void
+  /** OSS was asked about an open upload: by a sweep, daily, or because an administrator wanted it. `storedBytes`: what it held before. */
+  uploadSwept(look: { outcome: SweepOutcome; reason: SweepReason; storedBytes: number }): void
   /** Called at every scrape. Replaces what was watched before. */
   watchPool(read: () => { total: number; idle: number; waiting: number }): void
 }
@@ -59,6 +61,8 @@ export function createMetrics(build: { version: string }): Metrics {
   ])
   const sweeps = counter('sweeps_total', 'Passes of the sweep.', ['outcome'])
   const expired = counter('sweep_uploads_expired_total', 'Uploads that a sweep expired.')
+  const looks = counter('upload_looks_total', 'Open uploads that OSS was asked about.', ['outcome', 'reason'])
+  const freedBytes = counter('swept_bytes_total', 'Bytes in the parts of uploads that were given up by sweeps.')
 
   let readPool = () => ({ total: 0, idle: 0, waiting: 0 })
   new Gauge({
@@ -99,6 +103,10 @@ export function createMetrics(build: { version: string }): Metrics {
     sweepRun(outcome, uploadsExpired) {
       sweeps.inc({ outcome })
       expired.inc(uploadsExpired)
+    },
+    uploadSwept({ outcome, reason, storedBytes }) {
+      looks.inc({ outcome, reason })
+      if (outcome === 'aborted') freedBytes.inc(storedBytes)
     },
     watchPool(read) {
       readPool = read

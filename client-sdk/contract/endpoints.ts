@@ -382,7 +382,9 @@ export const endpoints = {
       200: z.object({
         sweep: Sweep,
         uploads: z.array(SweptUpload),
-        more: z.boolean().meta({ description: 'Whether there may be more: the limit, or 20 s, were reached.' }),
+        more: z.boolean().meta({
+          description: 'Whether there may be more to give up: the limit, or 20 s, were reached. Then ask again.',
+        }),
       }),
     },
     problems: [...bodyProblems],
@@ -390,7 +392,7 @@ export const endpoints = {
   listSweeps: {
     method: 'GET',
     path: '/v1/admin/sweeps',
-    summary: 'Reports of sweeps that found something, newest first; kept for 30 days',
+    summary: 'Reports of sweeps that found something, or that somebody asked for, newest first; kept for 30 days',
     scope: 'admin',
     query: z.strictObject({
       tenant: tenantFilter,

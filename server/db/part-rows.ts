@@ -1,5 +1,6 @@
 import type { UploadPart } from '../../prisma/generated/client.ts'
 import type { Database, Queries } from './client.ts'
+import { nextLookAt } from './lease.ts'
 import { type RawUpload, safeNumber, toUploadRow, type UploadRow, uploadColumns } from './upload-row.ts'
 
 /* Every statement on `upload_parts`: what the client says is stored, or what ListParts last said. */
@@ -40,7 +41,7 @@ export async function saveClaims(
 
 /**
  * Makes the rows say exactly what OSS holds, but for the parts in `except`, whose claims are left as they are. More bytes than before
- * count as activity. Null unless the upload is `uploading`.
+ * count as activity. OSS need not be asked again soon, unless somebody is at it. Null unless the upload is `uploading`.
  */
 export function replaceParts(
   db: Pick<Database, 'transaction'>,
@@ -64,9 +65,12 @@ export function replaceParts(
         DO UPDATE SET size_bytes = excluded.size_bytes, etag = excluded.etag, crc64 = excluded.crc64, refused = NULL`
     const [row] = await sql.$queryRaw<RawUpload[]>`
       WITH stored AS (
-        SELECT coalesce(sum(size_bytes), 0)::bigint AS bytes FROM upload_parts WHERE upload_id = ${uploadId}
+        -- Only what was adopted can hold more than was planned.
+        SELECT least(uploads.size_bytes, coalesce(sum(upload_parts.size_bytes), 0))::bigint AS bytes
+        FROM uploads LEFT JOIN upload_parts ON upload_id = uploads.id WHERE uploads.id = ${uploadId} GROUP BY uploads.id
       )
-      UPDATE uploads SET stored_bytes = stored.bytes,
+      UPDATE uploads SET stored_bytes = stored.bytes, reconciled_at = now(),
+        due_at = CASE WHEN attempts = 0 THEN ${nextLookAt} ELSE due_at END,
         last_activity_at = CASE WHEN stored_bytes < stored.bytes THEN now() ELSE last_activity_at END
       FROM stored WHERE id = ${uploadId} RETURNING ${uploadColumns}`
     return row ? toUploadRow(row) : null

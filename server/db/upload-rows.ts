@@ -1,9 +1,12 @@
 import type { AbortReason, UploadState } from '@partway/client/contract'
 import { Prisma } from '../../prisma/generated/client.ts'
 import type { Queries } from './client.ts'
+import { freshLease, type HeldRow, isHeld, nextLease, nextLookAt, seconds } from './lease.ts'
 import { type RawUpload, toUploadRow, type UploadRow, uploadColumns } from './upload-row.ts'
 
-/* Every statement on `uploads`. States move by conditional update: null or false means that somebody else was there first, which is
+export type { HeldRow } from './lease.ts'
+
+/* Every statement on `uploads`, but for the looks at open ones in look-rows.ts. States move by conditional update: null or false means that somebody else was there first, which is
  * an answer and not an error. Times are the database's. */
 
 /** Rows of a tenant, or with a subject only that one's. */
@@ -29,21 +32,6 @@ export interface NewUpload
     | 'key'
   > {}
 
-const seconds = (count: number) => Prisma.sql`make_interval(secs => ${count}::double precision)`
-
-/** A row as its driver was given it. */
-export type HeldRow = Pick<UploadRow, 'id' | 'lease'>
-
-const isHeld = ({ id, lease }: HeldRow) => Prisma.sql`id = ${id} AND lease = ${lease}`
-
-/** For entering a state that somebody must drive on. */
-const freshLease = (leaseSeconds: number) =>
-  Prisma.sql`due_at = now() + ${seconds(leaseSeconds)}, lease = lease + 1, attempts = 0`
-
-/** For taking a row over within its state. */
-const nextLease = (leaseSeconds: number) =>
-  Prisma.sql`due_at = now() + ${seconds(leaseSeconds)}, lease = lease + 1, attempts = attempts + 1`
-
 async function one(rows: Promise<RawUpload[]>): Promise<UploadRow | null> {
   const [row] = await rows
   return row ? toUploadRow(row) : null
@@ -61,7 +49,7 @@ export async function insertUpload(sql: Queries, upload: NewUpload, leaseSeconds
     INSERT INTO uploads (id, tenant, subject, state, due_at, file_name, content_type, metadata, fingerprint, size_bytes,
       part_size_bytes, bucket, region, key)
     VALUES (${upload.id}, ${upload.tenant}, ${upload.subject}, ${isEmpty ? 'uploading' : 'pending'},
-      ${isEmpty ? Prisma.sql`NULL` : Prisma.sql`now() + ${seconds(leaseSeconds)}`},
+      ${isEmpty ? nextLookAt : Prisma.sql`now() + ${seconds(leaseSeconds)}`},
       ${upload.fileName}, ${upload.contentType}, ${JSON.stringify(upload.metadata)}::jsonb, ${upload.fingerprint},
       ${upload.sizeBytes}::bigint, ${upload.partSizeBytes}::bigint, ${upload.bucket}, ${upload.region}, ${upload.key})
     RETURNING ${uploadColumns}`)
@@ -71,6 +59,18 @@ export async function insertUpload(sql: Queries, upload: NewUpload, leaseSeconds
 
 export function findUpload(sql: Queries, id: string, reach?: RowReach): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`SELECT ${uploadColumns} FROM uploads WHERE id = ${id} AND ${within(reach)}`)
+}
+
+/** Those of some uploads that are there, and with a tenant only its own; in no particular order. */
+export async function findUploadsById(
+  sql: Queries,
+  ids: readonly string[],
+  tenant: string | null,
+): Promise<UploadRow[]> {
+  const reach = tenant === null ? undefined : { tenant, subject: null }
+  const rows = await sql.$queryRaw<RawUpload[]>`
+    SELECT ${uploadColumns} FROM uploads WHERE id = ANY (${[...ids]}::text[]) AND ${within(reach)}`
+  return rows.map(toUploadRow)
 }
 
 /** The upload whose object is to have this key: keys are unique. */
@@ -124,7 +124,7 @@ export async function listUploadRows(
 /** pending → uploading. Null when the row has left `pending`: then the caller's multipart upload is one too many. */
 export function markUploading(sql: Queries, id: string, ossUploadId: string): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'uploading', oss_upload_id = ${ossUploadId}, due_at = NULL, attempts = 0
+    UPDATE uploads SET state = 'uploading', oss_upload_id = ${ossUploadId}, due_at = ${nextLookAt}, attempts = 0
     WHERE id = ${id} AND state = 'pending' RETURNING ${uploadColumns}`)
 }
 
@@ -133,10 +133,17 @@ export async function removePending(sql: Queries, id: string): Promise<void> {
   await sql.$executeRaw`DELETE FROM uploads WHERE id = ${id} AND state = 'pending'`
 }
 
-/** Records, before anything is signed, until when a grant may be used: what the sweep goes by. Null unless `uploading`. */
-export function extendGrants(sql: Queries, id: string, ttlSeconds: number): Promise<UploadRow | null> {
+/** Records, before anything is signed, until when a grant may be used: what the sweep goes by. `parts`: how many part URLs it is; none
+ *  for credentials. Null unless `uploading`. */
+export function extendGrants(
+  sql: Queries,
+  id: string,
+  { ttlSeconds, parts }: { ttlSeconds: number; parts: number },
+): Promise<UploadRow | null> {
+  const counted = Prisma.sql`granted_parts = granted_parts + ${parts}::int, last_granted_at = now(),`
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET last_activity_at = now(), grants_alive_until = greatest(grants_alive_until, now() + ${seconds(ttlSeconds)})
+    UPDATE uploads SET ${parts > 0 ? counted : Prisma.empty}
+      last_activity_at = now(), grants_alive_until = greatest(grants_alive_until, now() + ${seconds(ttlSeconds)})
     WHERE id = ${id} AND state = 'uploading' RETURNING ${uploadColumns}`)
 }
 
@@ -156,7 +163,7 @@ export function beginCompleting(
 /** completing → uploading: nothing was committed, and the client has parts to send. */
 export function returnToUploading(sql: Queries, held: HeldRow): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'uploading', due_at = NULL, attempts = 0,
+    UPDATE uploads SET state = 'uploading', due_at = ${nextLookAt}, attempts = 0,
       complete_sent_at = NULL, claimed_crc64 = NULL, expected_crc64 = NULL
     WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
@@ -210,37 +217,6 @@ export function beginGivingUp(
     WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
 
-/** uploading → aborting for having expired. The row lock decides the race with a grant: none may be alive. */
-export function beginExpiring(
-  sql: Queries,
-  id: string,
-  life: { ttlSeconds: number; staleAfterSeconds: number },
-  leaseSeconds: number,
-): Promise<UploadRow | null> {
-  return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'aborting', ${freshLease(leaseSeconds)}, abort_reason = 'expired'
-    WHERE id = ${id} AND ${isExpired(life)} RETURNING ${uploadColumns}`)
-}
-
-/** Uploads in `bucket` whose life is over, longest idle first, without those in `except`. */
-export async function findExpired(
-  sql: Queries,
-  bucket: string,
-  life: { ttlSeconds: number; staleAfterSeconds: number },
-  page: { limit: number; except: readonly string[] },
-): Promise<UploadRow[]> {
-  const rows = await sql.$queryRaw<RawUpload[]>`
-    SELECT ${uploadColumns} FROM uploads
-    WHERE ${isExpired(life)} AND bucket = ${bucket} AND id <> ALL (${[...page.except]}::text[])
-    ORDER BY last_activity_at LIMIT ${page.limit}`
-  return rows.map(toUploadRow)
-}
-
-function isExpired(life: { ttlSeconds: number; staleAfterSeconds: number }): Prisma.Sql {
-  return Prisma.sql`state = 'uploading' AND coalesce(grants_alive_until < now(), TRUE)
-    AND (last_activity_at < now() - ${seconds(life.staleAfterSeconds)} OR created_at < now() - ${seconds(life.ttlSeconds)})`
-}
-
 /** aborting → aborted. Looked at once more when the last grant is dead, or `lookAgainSeconds` from now if that is later: a part in
  *  flight may still land. The upload's part rows go with it. */
 export function markAborted(sql: Queries, id: string, lookAgainSeconds: number): Promise<UploadRow | null> {
@@ -258,20 +234,36 @@ export async function closeAborted(sql: Queries, id: string): Promise<void> {
   await sql.$executeRaw`UPDATE uploads SET due_at = NULL WHERE id = ${id} AND state = 'aborted'`
 }
 
-/** Takes a row of `bucket` whose lease has run out, the longest overdue, for `leaseSeconds`. Instances never take the same one. */
+/** Takes a row of `bucket` that is on its way and whose lease has run out, the longest overdue, for `leaseSeconds`. Instances never take
+ *  the same one. */
 export function claimDueUpload(sql: Queries, bucket: string, leaseSeconds: number): Promise<UploadRow | null> {
+  return claimLongestDue(sql, Prisma.sql`state IN ('pending', 'completing', 'aborting')`, bucket, leaseSeconds)
+}
+
+/** The same of rows that have ended and are due for another look. There may be many after a sweep, and nobody waits for them. */
+export function claimEndedUpload(sql: Queries, bucket: string, leaseSeconds: number): Promise<UploadRow | null> {
+  return claimLongestDue(sql, Prisma.sql`state IN ('completed', 'aborted')`, bucket, leaseSeconds)
+}
+
+function claimLongestDue(
+  sql: Queries,
+  isOfStates: Prisma.Sql,
+  bucket: string,
+  leaseSeconds: number,
+): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
     UPDATE uploads SET ${nextLease(leaseSeconds)}
     WHERE id = (
-      SELECT id FROM uploads WHERE due_at <= now() AND bucket = ${bucket}
+      SELECT id FROM uploads WHERE ${isOfStates} AND due_at <= now() AND bucket = ${bucket}
       ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING ${uploadColumns}`)
 }
 
-/** Takes one row if its lease has run out. */
+/** Takes one row, not in `uploading`, if its lease has run out. */
 export function claimIfDue(sql: Queries, id: string, leaseSeconds: number): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET ${nextLease(leaseSeconds)} WHERE id = ${id} AND due_at <= now() RETURNING ${uploadColumns}`)
+    UPDATE uploads SET ${nextLease(leaseSeconds)}
+    WHERE id = ${id} AND state <> 'uploading' AND due_at <= now() RETURNING ${uploadColumns}`)
 }
 
 /** Moves the end of a lease that is still the caller's: further away while it works, nearer to have the row looked at again soon. */

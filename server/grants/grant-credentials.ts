@@ -31,7 +31,8 @@ export async function grantCredentials(
   if (endOfLife(row, deps.config.uploads) <= row.readAt) {
     throw new Problem('upload-expired', 'The upload has reached the end of its life.')
   }
-  const extended = await extendGrants(deps.db.prisma, row.id, deps.config.sts.ttlSeconds + ISSUE_SECONDS)
+  const ttlSeconds = deps.config.sts.ttlSeconds + ISSUE_SECONDS
+  const extended = await extendGrants(deps.db.prisma, row.id, { ttlSeconds, parts: 0 })
   if (!extended || extended.ossUploadId === null) return throwMoved(deps, row.id, 'grantCredentials')
   const scope = { kind: 'object', bucket: row.bucket, key: row.key } as const
   const { credentials, audit } = await vendCredentials(deps, principal, scope, context)

@@ -3,7 +3,10 @@ import { Router } from 'express'
 import { getAdminUpload } from '../admin/get-admin-upload.ts'
 import { getSummary } from '../admin/get-summary.ts'
 import { listAdminUploads } from '../admin/list-admin-uploads.ts'
+import { abortUploads } from '../admin/abort-uploads.ts'
 import { listEvents } from '../admin/list-events.ts'
+import { listSweeps } from '../admin/list-sweeps.ts'
+import { sweepUploads } from '../admin/sweep-uploads.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
 import { askAuthServer, authServerProblem } from '../grants/ask-auth-server.ts'
@@ -52,6 +55,9 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   bind(api, endpoints.listAdminUploads, (principal, input) => listAdminUploads(deps, principal, input))
   bind(api, endpoints.getAdminUpload, (principal, input) => getAdminUpload(deps, principal, input))
   bind(api, endpoints.getSummary, (principal, input, context) => getSummary(deps, principal, input, context))
+  bind(api, endpoints.abortUploads, (principal, input) => abortUploads(deps, principal, input))
+  bind(api, endpoints.sweepUploads, (principal, input) => sweepUploads(deps, principal, input))
+  bind(api, endpoints.listSweeps, (principal, input) => listSweeps(deps, principal, input))
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { keepUsage } from '../admin/keep-usage.ts'
 import type { Deps } from '../deps.ts'
-import { expireUploads } from './expire-uploads.ts'
 import { forgetOldRows } from './forget-old-rows.ts'
 import { recoverUploads } from './recover-uploads.ts'
+import { lookAtDueUploads, sweepStale } from './sweep-stale.ts'
 import { warnOfLifecycle } from './warn-of-lifecycle.ts'
 
 const recoverEverySeconds = 30
+// Also how soon somebody takes over from a sweep that died.
+const lookEverySeconds = 30
 
 /** Work that runs beside requests. */
 export interface BackgroundWork {
@@ -14,14 +16,15 @@ export interface BackgroundWork {
   stop(): Promise<void>
 }
 
-/** Recovers uploads at once and every 30 s, and expires stale ones and keeps what uploads hold every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such
- *  as a database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
+/** Recovers uploads at once and every 30 s, asks OSS about those whose daily look is due, and sweeps stale ones and keeps what
+ *  uploads hold every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such as a database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
 export function startBackgroundWork(deps: Deps): BackgroundWork {
   const stopping = new AbortController()
   // Nobody waits for it: an OSS that does not answer must not hold up a shutdown.
   void warnOfLifecycle(deps)
   const loops = [
     repeat(deps, 'recovery', recoverEverySeconds, stopping.signal, (signal) => recoverUploads(deps, signal)),
+    repeat(deps, 'daily look', lookEverySeconds, stopping.signal, (signal) => lookAtDueUploads(deps, signal)),
     repeat(deps, 'sweep', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) => sweep(deps, signal)),
     repeat(deps, 'usage', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) =>
       keepUsage(deps, signal),
@@ -38,7 +41,7 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
 async function sweep(deps: Deps, signal: AbortSignal): Promise<void> {
   try {
     await forgetOldRows(deps, signal)
-    deps.metrics.sweepRun('ok', await expireUploads(deps, signal))
+    deps.metrics.sweepRun('ok', (await sweepStale(deps, signal)).aborted)
   } catch (error) {
     deps.metrics.sweepRun('failed', 0)
     throw error

@@ -46,7 +46,7 @@ export async function issueGrants(deps: Deps, row: UploadRow, parts: readonly Pa
   const lifeLeftSeconds = (endOfLife(row, deps.config.uploads).getTime() - row.readAt.getTime()) / 1000
   const ttlSeconds = Math.floor(Math.min(grantTtlSeconds, lifeLeftSeconds, await deps.objects.maxGrantSeconds()))
   if (ttlSeconds < 1) throw new Problem('upload-expired', 'The upload has reached the end of its life.')
-  const extended = await extendGrants(deps.db.prisma, row.id, ttlSeconds)
+  const extended = await extendGrants(deps.db.prisma, row.id, { ttlSeconds, parts: parts.length })
   if (!extended || extended.ossUploadId === null) return throwMoved(deps, row.id, 'grantParts')
   const presign = await deps.objects.presignParts(row.key, extended.ossUploadId, ttlSeconds)
   const plan = planOf(row)

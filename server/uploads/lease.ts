@@ -5,6 +5,8 @@ import { LEASE_SECONDS } from './upload-state.ts'
 
 const renewEveryMs = (LEASE_SECONDS * 1000) / 3
 const longestWaitSeconds = 30
+const shortestPauseSeconds = 60
+const longestPauseSeconds = 3600
 
 /**
  * Works on a row while keeping its lease alive. When `work` fails, the row falls due again soon, later with each attempt, so that an
@@ -29,7 +31,9 @@ export async function withLease<Result>(deps: Deps, row: UploadRow, work: () => 
   }
 }
 
-/** 1, 2, 4 … 30 seconds. */
-export function retryInSeconds(row: Pick<UploadRow, 'attempts'>): number {
-  return Math.min(2 ** Math.min(row.attempts, 10), longestWaitSeconds)
+/** 1, 2, 4 … 30 seconds. For a look at an upload that is under way, which nobody waits for, 1, 2, 4 … 60 minutes. */
+export function retryInSeconds({ state, attempts }: Pick<UploadRow, 'state' | 'attempts'>): number {
+  if (state === 'uploading')
+    return Math.min(shortestPauseSeconds * 2 ** Math.max(0, Math.min(attempts - 1, 10)), longestPauseSeconds)
+  return Math.min(2 ** Math.min(attempts, 10), longestWaitSeconds)
 }

@@ -7,7 +7,7 @@ import { type Principal, reachOf } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { driveOn } from './drive-on.ts'
 import { rereadUpload } from './reread-upload.ts'
-import { endedCode, LEASE_SECONDS, stateAnswers, type UploadOperation } from './upload-state.ts'
+import { endedCode, isLeftBehind, LEASE_SECONDS, stateAnswers, type UploadOperation } from './upload-state.ts'
 import { toUploadView } from './upload-view.ts'
 
 /**
@@ -25,7 +25,17 @@ export async function loadUpload(
   assertReachable(deps, found, operation)
   const row = await driveOnIfDue(deps, found)
   assertServed(row, operation)
+  if (row.adoptedAt !== null) assertServedAdopted(operation)
   return row
+}
+
+/** Nobody knows what an adopted upload was to become: it is tracked only to be swept. */
+function assertServedAdopted(operation: UploadOperation): void {
+  if (operation === 'getUpload' || operation === 'listParts' || operation === 'abortUpload') return
+  throw new Problem(
+    'upload-state-conflict',
+    'The upload was found in the bucket and adopted: it can be read and given up, not gone on with.',
+  )
 }
 
 /** Throws the Problem that the table of states has for this operation, if it has one. */
@@ -65,8 +75,7 @@ function assertReachable(deps: Deps, row: UploadRow, operation: UploadOperation)
 
 /** Heals a row that its former driver left behind. When that fails, the row is served as it is. */
 async function driveOnIfDue(deps: Deps, row: UploadRow): Promise<UploadRow> {
-  const isDriven = row.state === 'pending' || row.state === 'completing' || row.state === 'aborting'
-  if (!isDriven || row.dueAt === null || row.dueAt > row.readAt || row.bucket !== deps.objects.bucket) return row
+  if (!isLeftBehind(row) || row.bucket !== deps.objects.bucket) return row
   const claimed = await claimIfDue(deps.db.prisma, row.id, LEASE_SECONDS)
   if (!claimed) return (await findUpload(deps.db.prisma, row.id)) ?? row
   try {

@@ -1,5 +1,5 @@
 import type { UploadRow } from '../db/upload-row.ts'
-import { claimDueUpload } from '../db/upload-rows.ts'
+import { claimDueUpload, claimEndedUpload } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
 import { Problem } from '../problem.ts'
 import { driveOn } from './drive-on.ts'
@@ -8,7 +8,8 @@ import { LEASE_SECONDS } from './upload-state.ts'
 const workers = 4
 
 /**
- * Drives on every row whose lease has run out: what a crash, an outage or an abort left to be done. Any number of instances may run it
+ * Drives on every row whose lease has run out: what a crash, an outage or an abort left to be done; then what has ended and is due for
+ * another look. Any number of instances may run it
  * at once; each row is taken by one, and only when there is somebody to work on it at once. Returns how many rows it took. Throws only
  * when the database cannot be reached.
  */
@@ -16,7 +17,9 @@ export async function recoverUploads(deps: Deps, signal?: AbortSignal): Promise<
   let taken = 0
   const work = async () => {
     while (!signal?.aborted) {
-      const row = await claimDueUpload(deps.db.prisma, deps.objects.bucket, LEASE_SECONDS)
+      const row =
+        (await claimDueUpload(deps.db.prisma, deps.objects.bucket, LEASE_SECONDS)) ??
+        (await claimEndedUpload(deps.db.prisma, deps.objects.bucket, LEASE_SECONDS))
       if (!row) return
       taken++
       await recoverOne(deps, row)

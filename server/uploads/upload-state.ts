@@ -32,6 +32,34 @@ export function lastLookInSeconds(row: { credentialsAliveUntil: Date | null; rea
   return Math.max(0, Math.ceil((dueAtMs - row.readAt.getTime()) / 1000))
 }
 
+/** Whether a row is on its way and nobody's: its former driver's lease has run out. */
+export function isLeftBehind({
+  state,
+  dueAt,
+  readAt,
+}: {
+  state: UploadState
+  dueAt: Date | null
+  readAt: Date
+}): boolean {
+  const isDriven = state === 'pending' || state === 'completing' || state === 'aborting'
+  return isDriven && dueAt !== null && dueAt <= readAt
+}
+
+/** Whether somebody is looking at an `uploading` row at this moment. What is due later than a lease can last was put off. */
+export function isBeingLookedAt({
+  attempts,
+  dueAt,
+  readAt,
+}: {
+  attempts: number
+  dueAt: Date | null
+  readAt: Date
+}): boolean {
+  const heldForMs = dueAt === null ? 0 : dueAt.getTime() - readAt.getTime()
+  return attempts > 0 && heldForMs > 0 && heldForMs <= LEASE_SECONDS * 1000
+}
+
 /** The operations on one upload. */
 export type UploadOperation = Extract<
   EndpointName,

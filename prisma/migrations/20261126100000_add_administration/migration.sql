@@ -157,8 +157,10 @@ CREATE INDEX "sweeps_tenant_started_at_id_idx" ON "sweeps"("tenant", "started_at
 -- Every open upload is asked about at OSS once a day: when next, stands in due_at, also while it is `uploading`.
 UPDATE "uploads" SET "due_at" = now() + random() * interval '20 hours' WHERE "state" = 'uploading';
 DROP INDEX "uploads_due_idx";
--- The rows somebody must drive on: few, whatever the table's size.
-CREATE INDEX "uploads_due_idx" ON "uploads"("due_at") WHERE "due_at" IS NOT NULL AND "state" <> 'uploading';
+-- The rows somebody must drive on: few, whatever the table's size. Ended ones that are due for another look can be many after a sweep,
+-- and stand in nobody's way.
+CREATE INDEX "uploads_due_idx" ON "uploads"("due_at") WHERE "state" IN ('pending', 'completing', 'aborting');
+CREATE INDEX "uploads_ended_due_idx" ON "uploads"("due_at") WHERE "due_at" IS NOT NULL AND "state" IN ('completed', 'aborted');
 CREATE INDEX "uploads_check_idx" ON "uploads"("due_at") WHERE "state" = 'uploading';
 
 -- Administrators' lists: each state in each order, of everybody and of one tenant. What else they filter by stands at the end, so that
