@@ -21,5 +21,5 @@ export const examples: { [Name in EndpointName]?: { body: RequestBody<Name> } } 
     },
   },
   completeUpload: { body: { crc64: '5981764153023615706' } },
-  updateTenant: { body: { suspended: true } },
+  updateTenant: { body: { suspended: false, limits: { maxOpenUploads: 1000, maxCreatesPerMinute: null } } },
 }

@@ -1,5 +1,6 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { getTenant } from '../admin/get-tenant.ts'
 import { listEvents } from '../admin/list-events.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
@@ -46,6 +47,7 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
     (_principal, input, context) => askAuthServer(deps, input, context),
     authServerProblem,
   )
+  bind(api, endpoints.getTenant, (principal, input) => getTenant(deps, principal, input))
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
