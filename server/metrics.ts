@@ -25,6 +25,10 @@ export interface Metrics {
   /** A row whose lease had run out was driven on, out of `state`, or could not be. */
   recoveryDrive(state: UploadState, outcome: 'moved' | 'waiting' | 'failed'): void
   sweepRun(outcome: 'ok' | 'failed', uploadsExpired: number): void
+  /** The webhook was told of an event, or was not. */
+  webhookAttempt(outcome: 'delivered' | 'refused' | 'unreachable' | 'timeout' | 'address-refused'): void
+  /** The webhook was told of an event for three days in vain, and will not be any more. */
+  webhookGivenUp(): void
   /** Called at every scrape. Replaces what was watched before. */
   watchPool(read: () => { total: number; idle: number; waiting: number }): void
 }
@@ -59,6 +63,8 @@ export function createMetrics(build: { version: string }): Metrics {
   ])
   const sweeps = counter('sweeps_total', 'Passes of the sweep.', ['outcome'])
   const expired = counter('sweep_uploads_expired_total', 'Uploads that a sweep expired.')
+  const deliveries = counter('webhook_deliveries_total', 'Attempts to tell the webhook of an event.', ['outcome'])
+  const givenUp = counter('webhook_events_given_up_total', 'Events that the webhook was never told of.')
 
   let readPool = () => ({ total: 0, idle: 0, waiting: 0 })
   new Gauge({
@@ -100,6 +106,8 @@ export function createMetrics(build: { version: string }): Metrics {
       sweeps.inc({ outcome })
       expired.inc(uploadsExpired)
     },
+    webhookAttempt: (outcome) => deliveries.inc({ outcome }),
+    webhookGivenUp: () => givenUp.inc(),
     watchPool(read) {
       readPool = read
     },

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
+import { startWebhook } from '../webhook/start-webhook.ts'
 import { expireUploads } from './expire-uploads.ts'
 import { forgetOldRows } from './forget-old-rows.ts'
 import { recoverUploads } from './recover-uploads.ts'
@@ -14,7 +15,7 @@ export interface BackgroundWork {
 }
 
 /** Recovers uploads at once and every 30 s, and expires stale ones every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such
- *  as a database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
+ *  as a database that is down, is logged and tried again the next time. Tells the webhook of events, see {@link startWebhook}. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
 export function startBackgroundWork(deps: Deps): BackgroundWork {
   const stopping = new AbortController()
   // Nobody waits for it: an OSS that does not answer must not hold up a shutdown.
@@ -23,10 +24,11 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
     repeat(deps, 'recovery', recoverEverySeconds, stopping.signal, (signal) => recoverUploads(deps, signal)),
     repeat(deps, 'sweep', deps.config.uploads.sweepIntervalSeconds, stopping.signal, (signal) => sweep(deps, signal)),
   ]
+  const webhook = startWebhook(deps)
   return {
     async stop() {
       stopping.abort()
-      await Promise.all(loops)
+      await Promise.all([...loops, webhook.stop()])
     },
   }
 }
