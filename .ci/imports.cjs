@@ -4,7 +4,7 @@
  * @type {import('dependency-cruiser').IConfiguration}
  */
 const value = { dependencyTypesNot: ['type-only', 'type-import'] }
-const useCases = '^server/(uploads|grants|admin)/'
+const useCases = '^server/(uploads|grants|admin|webhook)/'
 const cloudSides = '^server/(db|oss|sts)/'
 const edges = '^server/(cli|local-cloud)/'
 /** The words of the server that every layer may use: pure values, no I/O of their own. */

@@ -50,6 +50,11 @@ export function checkRelations(values: Partial<Variables>, wrong: ReadonlySet<st
     complain('DIRECT_PREFIX', `must lie outside of KEY_PREFIX (${keyPrefix})`)
   }
 
+  if (!isUnset('WEBHOOK_URL') && isUnset('WEBHOOK_SECRET')) {
+    // A receiver that cannot tell whose events they are has to believe anybody.
+    complain('WEBHOOK_SECRET', 'is missing: it signs what is sent to WEBHOOK_URL')
+  }
+
   if (isUnset('OSS_BUCKET')) complainOfSharedPorts(values, wrong, complain)
   if (values.PARTWAY_ENV === 'production') complainOfProduction(values, isUnset, complain)
   return complaints
@@ -93,8 +98,8 @@ function complainOfProduction(
       complain(name, `must have at least ${MIN_SECRET_BYTES} bytes in production`)
     }
   }
-  // Keys that are believed, and credentials that are handed out, come from there.
-  for (const name of ['JWT_JWKS_URL', 'STS_ENDPOINT'] as const) {
+  // Keys that are believed, and credentials that are handed out, come from there; names of files and people go there.
+  for (const name of ['JWT_JWKS_URL', 'STS_ENDPOINT', 'WEBHOOK_URL'] as const) {
     if (values[name]?.startsWith('http:')) complain(name, 'must be https in production')
   }
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { TenantLimits } from '@partway/client/contract'
 import { checkRelations, defaultPorts, defaultPrefixes, defaultSeconds } from './config-rules.ts'
 import { LOCAL_ROLE_ARN } from './local-identities.ts'
 import { type LocalCloudConfig, liveOss, localCloudOf, localOss, type OssConfig, urlTo } from './oss-config.ts'
@@ -9,6 +10,16 @@ export type JwtKey =
   | { kind: 'secret'; secret: string }
   | { kind: 'public-key'; pem: string }
   | { kind: 'jwks'; url: string }
+
+/** Where events are told. */
+export interface WebhookConfig {
+  /** Secret as a whole: tokens stand in the paths and queries of such URLs. */
+  url: string
+  /** `whsec_…`, as Standard Webhooks has it. */
+  secret: string
+  /** Whether the URL may lead to addresses that are not public. */
+  allowPrivate: boolean
+}
 
 /** Everything the environment decides, checked and frozen. Holds secrets: never log it whole. */
 export interface Config {
@@ -58,7 +69,11 @@ export interface Config {
     ttlSeconds: number
     sweepIntervalSeconds: number
     pricePerGbMonth: number | null
+    /** What each tenant may have at once, unless it has a limit of its own. Null: no limit. */
+    quotas: TenantLimits
   }
+  /** Null: events are told to nobody. */
+  webhook: WebhookConfig | null
   /** The stand-in for OSS and STS; null when OSS_BUCKET names a real bucket. */
   localCloud: LocalCloudConfig | null
 }
@@ -132,7 +147,13 @@ export function loadConfig(environment: Environment = process.env): Config {
       ttlSeconds: variables.UPLOAD_TTL_SECONDS ?? defaultSeconds.uploadTtl,
       sweepIntervalSeconds: variables.SWEEP_INTERVAL_SECONDS ?? 900,
       pricePerGbMonth: variables.PRICE_PER_GB_MONTH ?? null,
+      quotas: {
+        maxOpenUploads: variables.QUOTA_OPEN_UPLOADS ?? null,
+        maxBytesInFlight: variables.QUOTA_BYTES_IN_FLIGHT ?? null,
+        maxCreatesPerMinute: variables.QUOTA_CREATES_PER_MINUTE ?? null,
+      },
     },
+    webhook: webhookOf(variables),
     localCloud,
   })
 }
@@ -187,6 +208,11 @@ function jwtKeyOf(variables: Variables): JwtKey | null {
   if (variables.JWT_PUBLIC_KEY !== undefined) return { kind: 'public-key', pem: variables.JWT_PUBLIC_KEY }
   if (variables.JWT_JWKS_URL !== undefined) return { kind: 'jwks', url: variables.JWT_JWKS_URL }
   return null
+}
+
+function webhookOf({ WEBHOOK_URL: url, WEBHOOK_SECRET: secret, ...others }: Variables): WebhookConfig | null {
+  if (url === undefined || secret === undefined) return null
+  return { url, secret, allowPrivate: others.WEBHOOK_ALLOW_PRIVATE ?? false }
 }
 
 function deepFreeze<T extends object>(value: T): T {

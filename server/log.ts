@@ -19,6 +19,7 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`(?<![a-z0-9_])(${secretParameters})(=|%3D)(?:(?!%26)[^&\\s"'\\\\<>])+`, 'gi'), `$1$2${redacted}`],
   [/<(SecurityToken|AccessKeySecret)>[^<]*/gi, `<$1>${redacted}`],
   [/\b(Bearer|OSS4-HMAC-SHA256|OSS) +[A-Za-z0-9._~+/=:,-]{8,}( *[A-Za-z]+=[^\s"\\]+)*/g, `$1 ${redacted}`],
+  [/\bwhsec_[A-Za-z0-9+/]+=*/g, redacted],
   // A JWT that stands anywhere by itself, and the password of a connection URL.
   [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g, redacted],
   [/\b([a-z][a-z0-9+.-]{0,20}:\/\/[^\s:/@"\\]*):[^\s/@"\\]+@/gi, `$1:${redacted}@`],

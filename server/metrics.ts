@@ -27,6 +27,10 @@ export interface Metrics {
   sweepRun(outcome: 'ok' | 'failed', uploadsExpired: number): void
   /** OSS was asked about an open upload: by a sweep, daily, or because an administrator wanted it. `storedBytes`: what it held before. */
   uploadSwept(look: { outcome: SweepOutcome; reason: SweepReason; storedBytes: number }): void
+  /** The webhook was told of an event, or was not. */
+  webhookAttempt(outcome: 'delivered' | 'refused' | 'unreachable' | 'timeout' | 'address-refused'): void
+  /** The webhook was told of an event for three days in vain, and will not be any more. */
+  webhookGivenUp(): void
   /** Called at every scrape. Replaces what was watched before. */
   watchPool(read: () => { total: number; idle: number; waiting: number }): void
 }
@@ -63,6 +67,8 @@ export function createMetrics(build: { version: string }): Metrics {
   const expired = counter('sweep_uploads_expired_total', 'Uploads that a sweep expired.')
   const looks = counter('upload_looks_total', 'Open uploads that OSS was asked about.', ['outcome', 'reason'])
   const freedBytes = counter('swept_bytes_total', 'Bytes in the parts of uploads that were given up by sweeps.')
+  const deliveries = counter('webhook_deliveries_total', 'Attempts to tell the webhook of an event.', ['outcome'])
+  const givenUp = counter('webhook_events_given_up_total', 'Events that the webhook was never told of.')
 
   let readPool = () => ({ total: 0, idle: 0, waiting: 0 })
   new Gauge({
@@ -108,6 +114,8 @@ export function createMetrics(build: { version: string }): Metrics {
       looks.inc({ outcome, reason })
       if (outcome === 'aborted') freedBytes.inc(storedBytes)
     },
+    webhookAttempt: (outcome) => deliveries.inc({ outcome }),
+    webhookGivenUp: () => givenUp.inc(),
     watchPool(read) {
       readPool = read
     },

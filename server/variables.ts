@@ -26,7 +26,8 @@ const itemsOf = (value: string) =>
 const list = z.string().transform(itemsOf)
 
 const isHttp = (url: URL) => url.protocol === 'http:' || url.protocol === 'https:'
-const isBare = (url: URL) => url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+const isWithoutLogin = (url: URL) => url.hash === '' && url.username === '' && url.password === ''
+const isBare = (url: URL) => url.search === '' && isWithoutLogin(url)
 
 /** A base URL; its path may name a mount point. Comes out without a slash at its end. */
 const baseUrl = z
@@ -130,6 +131,26 @@ const price = z
   .regex(/^[0-9]{1,9}(\.[0-9]{1,9})?$/, 'must be an amount such as 0.12')
   .transform(Number)
 
+/** Where events are posted. May hold a secret in its path or query, so it is treated as one. */
+const webhookUrl = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && isHttp(new URL(value)) && isWithoutLogin(new URL(value)),
+    'must be an http or https URL without fragment or password',
+  )
+  .transform((value) => new URL(value).href)
+
+/** Source: Standard Webhooks, "Signature scheme": `whsec_` and the base64 of 24 to 64 random bytes. */
+const webhookSecret = z
+  .string()
+  .refine(isWebhookSecret, 'must be whsec_ and the base64 of 24 to 64 bytes: echo whsec_$(openssl rand -base64 32)')
+
+function isWebhookSecret(value: string): boolean {
+  const [, encoded = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(value) ?? []
+  const key = Buffer.from(encoded, 'base64')
+  return key.toString('base64') === encoded && key.length >= 24 && key.length <= 64
+}
+
 /** Every variable of Partway, by name. What is not set is undefined here; defaults are in config.ts, where they can depend on others. */
 export const Variables = z.object({
   PARTWAY_ENV: z.enum(['development', 'production'], 'must be development or production').optional(),
@@ -176,6 +197,12 @@ export const Variables = z.object({
   UPLOAD_TTL_SECONDS: whole(1, 31_536_000).optional(),
   SWEEP_INTERVAL_SECONDS: whole(1, 86_400).optional(),
   PRICE_PER_GB_MONTH: price.optional(),
+  QUOTA_OPEN_UPLOADS: whole(0, 1_000_000_000).optional(),
+  QUOTA_BYTES_IN_FLIGHT: whole(0, 999_999_999_999_999).optional(),
+  QUOTA_CREATES_PER_MINUTE: whole(0, 1_000_000).optional(),
+  WEBHOOK_URL: webhookUrl.optional(),
+  WEBHOOK_SECRET: webhookSecret.optional(),
+  WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   LOCAL_OSS_PORT: whole(1, 65_535).optional(),
   LOCAL_STS_PORT: whole(1, 65_535).optional(),
   LOCAL_HOST: host.optional(),

@@ -28,9 +28,10 @@ export async function recordObjectChanged(
   const recorded = await sql.$executeRaw`
     WITH closed AS (
       UPDATE uploads SET due_at = NULL, attempts = 0 WHERE ${isHeldAndCompleted(held)} RETURNING id, tenant, bucket, key)
-    INSERT INTO events (kind, tenant, upload_id, detail)
+    INSERT INTO events (kind, tenant, upload_id, detail, due_at)
     SELECT 'object-changed', tenant, id,
-      jsonb_build_object('bucket', bucket, 'key', key, 'differences', ${JSON.stringify(differences)}::jsonb) FROM closed`
+      jsonb_build_object('bucket', bucket, 'key', key, 'differences', ${JSON.stringify(differences)}::jsonb),
+      CASE WHEN EXISTS (SELECT FROM webhooks) THEN now() END FROM closed`
   return recorded === 1
 }
 
@@ -63,4 +64,24 @@ export function findEventsOfUpload(sql: Queries, uploadId: string, limit: number
       SELECT id, kind, detail, created_at AS "createdAt" FROM events WHERE upload_id = ${uploadId}
       ORDER BY id DESC LIMIT ${limit}) AS latest
     ORDER BY latest.id`
+}
+
+/**
+ * Deletes changes of state that are older than `days` and that nobody is to be told of any more, in a walk through the table from its oldest
+ * row on: `after` is where the last call came to, and null ends the walk. Reads at most `limit` rows. Ids and times grow together
+ * but for a few transactions, so no index on the time is needed: the first page without an old row is the last.
+ */
+export async function forgetOldEvents(
+  sql: Queries,
+  days: number,
+  page: { after: string; limit: number },
+): Promise<string | null> {
+  const [seen] = await sql.$queryRaw<{ last: string | null; old: bigint }[]>`
+    WITH page AS (
+      SELECT id, created_at <= now() - make_interval(days => ${days}::int) AS is_old,
+        kind = 'state-changed' AND due_at IS NULL AS may_go
+      FROM events WHERE id > ${page.after}::bigint ORDER BY id LIMIT ${page.limit}
+    ), gone AS (DELETE FROM events USING page WHERE events.id = page.id AND is_old AND may_go)
+    SELECT max(id)::text AS last, count(*) FILTER (WHERE is_old) AS old FROM page`
+  return seen && seen.old > 0n ? seen.last : null
 }

@@ -1,11 +1,14 @@
-import { isSuspended } from '../db/tenant-rows.ts'
+import { findTenant, type TenantRow } from '../db/tenant-rows.ts'
 import type { Deps } from '../deps.ts'
 import { Problem } from '../problem.ts'
 
 /**
- * Throws `tenant-suspended`. Asked of the database for every new upload, grant and set of credentials, by its primary key: a suspension
- * then holds on every instance from the next request on, and there is no copy of it that could be old.
+ * Throws `tenant-suspended`, or resolves with what else was said about the tenant. Asked of the database for every new upload, grant and set
+ * of credentials, by its primary key: what an administrator says then holds on every instance from the next request on, and there
+ * is no copy of it that could be old.
  */
-export async function assertNotSuspended(deps: Pick<Deps, 'db'>, tenant: string): Promise<void> {
-  if (await isSuspended(deps.db.prisma, tenant)) throw new Problem('tenant-suspended')
+export async function assertNotSuspended(deps: Pick<Deps, 'db'>, tenant: string): Promise<TenantRow> {
+  const row = await findTenant(deps.db.prisma, tenant)
+  if (row.suspendedAt !== null) throw new Problem('tenant-suspended')
+  return row
 }

@@ -23,5 +23,5 @@ export const examples: { [Name in EndpointName]?: { body: RequestBody<Name> } } 
   completeUpload: { body: { crc64: '5981764153023615706' } },
   abortUploads: { body: { ids: ['upl_3f6c0a1d9b8e47f2a5c4d3e2f1a0b9c8'], dryRun: true } },
   sweepUploads: { body: { olderThanSeconds: 172_800, dryRun: true, limit: 100 } },
-  updateTenant: { body: { suspended: true } },
+  updateTenant: { body: { suspended: false, limits: { maxOpenUploads: 1000, maxCreatesPerMinute: null } } },
 }

@@ -1,9 +1,10 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { abortUploads } from '../admin/abort-uploads.ts'
 import { getAdminUpload } from '../admin/get-admin-upload.ts'
 import { getSummary } from '../admin/get-summary.ts'
+import { getTenant } from '../admin/get-tenant.ts'
 import { listAdminUploads } from '../admin/list-admin-uploads.ts'
-import { abortUploads } from '../admin/abort-uploads.ts'
 import { listEvents } from '../admin/list-events.ts'
 import { listSweeps } from '../admin/list-sweeps.ts'
 import { sweepUploads } from '../admin/sweep-uploads.ts'
@@ -58,6 +59,7 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   bind(api, endpoints.abortUploads, (principal, input) => abortUploads(deps, principal, input))
   bind(api, endpoints.sweepUploads, (principal, input) => sweepUploads(deps, principal, input))
   bind(api, endpoints.listSweeps, (principal, input) => listSweeps(deps, principal, input))
+  bind(api, endpoints.getTenant, (principal, input) => getTenant(deps, principal, input))
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { keepUsage } from '../admin/keep-usage.ts'
 import type { Deps } from '../deps.ts'
+import { startWebhook } from '../webhook/start-webhook.ts'
 import { forgetOldRows } from './forget-old-rows.ts'
 import { recoverUploads } from './recover-uploads.ts'
 import { lookAtDueUploads, sweepStale } from './sweep-stale.ts'
@@ -16,8 +17,11 @@ export interface BackgroundWork {
   stop(): Promise<void>
 }
 
-/** Recovers uploads at once and every 30 s, asks OSS about those whose daily look is due, and sweeps stale ones and keeps what
- *  uploads hold every SWEEP_INTERVAL_SECONDS. Every instance runs it. An error, such as a database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}. */
+/**
+ * Recovers uploads at once and every 30 s, asks OSS about those whose daily look is due, and every SWEEP_INTERVAL_SECONDS sweeps stale ones and
+ * keeps the record of what uploads hold. Tells the webhook of events, see {@link startWebhook}. Every instance runs it. An error, such as a
+ * database that is down, is logged and tried again the next time. Also looks once at the bucket’s lifecycle, see {@link warnOfLifecycle}.
+ */
 export function startBackgroundWork(deps: Deps): BackgroundWork {
   const stopping = new AbortController()
   // Nobody waits for it: an OSS that does not answer must not hold up a shutdown.
@@ -30,10 +34,11 @@ export function startBackgroundWork(deps: Deps): BackgroundWork {
       keepUsage(deps, signal),
     ),
   ]
+  const webhook = startWebhook(deps)
   return {
     async stop() {
       stopping.abort()
-      await Promise.all(loops)
+      await Promise.all([...loops, webhook.stop()])
     },
   }
 }

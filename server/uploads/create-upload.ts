@@ -13,6 +13,7 @@ import type { Answer, Deps } from '../deps.ts'
 import { assertNotSuspended } from '../grants/assert-not-suspended.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
+import { effectiveLimits } from '../tenant-limits.ts'
 import { assertCallbackAllowed } from './callback-rules.ts'
 import { findOrInsertUpload } from './find-or-insert-upload.ts'
 import { issueGrants } from './grant-parts.ts'
@@ -37,9 +38,14 @@ export async function createUpload(
 ): Promise<Answer<{ upload: Upload; grants: PartGrant[] }>> {
   const { body } = input
   assertAllowed(deps.config.uploads, principal, body)
-  await assertNotSuspended(deps, principal.tenant)
+  const { limits } = await assertNotSuspended(deps, principal.tenant)
   assertCallbackAllowed(deps.config.uploads.callbackAllowedOrigins, body.callback)
-  const { row, how } = await findOrInsertUpload(deps, principal, input)
+  const { row, how } = await findOrInsertUpload(
+    deps,
+    principal,
+    input,
+    effectiveLimits(limits, deps.config.uploads.quotas),
+  )
   deps.passed?.('create: row written')
   const started =
     row.state !== 'pending' ? row : how === 'new' ? await startUpload(deps, row) : await awaitStart(deps, row)

@@ -219,5 +219,6 @@ export function pageHintOf(notice: UploadNotice): string | undefined {
 function reasonOf({ of, error }: Extract<UploadNotice, { type: 'retry' }>): string {
   const who = of === 'server' ? 'The server' : 'OSS'
   if (!('status' in error)) return `${who} cannot be reached.`
+  if (error.code === 'quota-exceeded') return 'The quota is used up: room comes when another upload ends.'
   return error.status === 429 ? `${who} asks to slow down.` : `${who} has a problem (${error.code}).`
 }
