@@ -49,12 +49,14 @@ async function passOver(pass: Pass, isFree: boolean, limit: number, swept: Swept
     const page = { after, limit: Math.min(pageSize, limit - swept.length), isFree }
     const rows = await findStaleUploads(deps.db.prisma, deps.objects.bucket, order, page)
     if (rows.length === 0) return true
-    const looks = await examineUploads(deps, rows, examination)
-    for (const [index, row] of rows.entries()) {
+    after = positionAfter(rows, order, after)
+    // One that failed a moment ago is put off by now, and so among the others.
+    const fresh = rows.filter((row) => !swept.some(({ id }) => id === row.id))
+    const looks = await examineUploads(deps, fresh, examination)
+    for (const [index, row] of fresh.entries()) {
       const look = looks[index]
       if (look) swept.push(toSweptView(row, look))
     }
-    after = positionAfter(rows, order, after)
   }
   return false
 }

@@ -45,7 +45,7 @@ const ruleSchema = z.strictObject({
 })
 
 /** Faults and counters over HTTP, for tests in other processes: `GET`/`POST`/`DELETE /faults`, `DELETE /faults/<id>`,
- *  `GET`/`DELETE /requests`. It asks for no key, so it is off unless a port is given. */
+ *  `GET`/`DELETE /requests`, `GET /answers`. It asks for no key, so it is off unless a port is given. */
 export function createControlServer(deps: { faults: Faults; requests: RequestCounters }): Server {
   return createServer((incoming, response) => {
     incoming.on('error', () => undefined)
@@ -73,6 +73,8 @@ async function answer(
       return faults.remove(id ?? '') ? [200, {}] : [404, { error: 'no such rule' }]
     case 'GET requests':
       return [200, requests.all()]
+    case 'GET answers':
+      return [200, requests.allAnswered()]
     case 'DELETE requests':
       requests.reset()
       return [200, {}]

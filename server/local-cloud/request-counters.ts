@@ -5,6 +5,8 @@ export interface RequestCounters {
   /** Requests of a verb that were answered with a status; 0 = cut before an answer. */
   countAnswered(verb: string, status: number): number
   all(): Record<string, number>
+  /** Answers by verb and status: `ListParts 404`. */
+  allAnswered(): Record<string, number>
   reset(): void
   received(verb: string): void
   answered(verb: string, status: number): void
@@ -19,6 +21,7 @@ export function createRequestCounters(): RequestCounters {
       verb === undefined ? [...byVerb.values()].reduce((sum, n) => sum + n, 0) : (byVerb.get(verb) ?? 0),
     countAnswered: (verb, status) => byAnswer.get(`${verb} ${status}`) ?? 0,
     all: () => Object.fromEntries(byVerb),
+    allAnswered: () => Object.fromEntries(byAnswer),
     reset() {
       byVerb.clear()
       byAnswer.clear()

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Upload } from '@partway/client/contract'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beginSweepAbort, claimLook } from '../../server/db/look-rows.ts'
 import { findParts, saveClaims } from '../../server/db/part-rows.ts'
-import { beginExpiring, claimDueUpload, extendGrants, findUpload, insertUpload } from '../../server/db/upload-rows.ts'
-import { expireUploads } from '../../server/uploads/expire-uploads.ts'
+import { claimDueUpload, extendGrants, findUpload, insertUpload } from '../../server/db/upload-rows.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
 import { restartUpload } from '../../server/uploads/start-upload.ts'
+import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { type Api, createApi, createFor, MiB, sendParts, sha256Of, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { readObject } from '../support/objects.ts'
@@ -34,6 +35,7 @@ const rowOf = async (upload: Pick<Upload, 'id'>) => {
   if (!row) throw new Error('the row is gone')
   return row
 }
+const expire = async () => (await sweepStale(app.deps)).aborted
 const life = { ttlSeconds: 604_800, staleAfterSeconds: 86_400 }
 const age = (id: string, interval: string) =>
   sql().$executeRawUnsafe(
@@ -47,9 +49,11 @@ describe('a grant and a sweep at the same moment', () => {
     for (let round = 0; round < 40; round++) {
       const upload = await createFor(api, someBytes(10))
       await age(upload.id, '2 days')
+      const held = await claimLook(sql(), upload.id, 30)
+      if (!held) throw new Error('nobody else is at it')
       const [granted, expired] = await Promise.all([
-        extendGrants(sql(), upload.id, 900),
-        beginExpiring(second.deps.db.prisma, upload.id, life, 30),
+        extendGrants(sql(), upload.id, { ttlSeconds: 900, parts: 1 }),
+        beginSweepAbort(second.deps.db.prisma, held, { reason: 'expired', ...life }, 30),
       ])
       expect([granted === null, expired === null].filter(Boolean)).toHaveLength(1)
       if (granted) outcomes.granted++
@@ -66,7 +70,7 @@ describe('expiry', () => {
     await sendParts(api, upload, bytes, [1])
     await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
     await age(upload.id, '25 hours')
-    expect(await expireUploads(app.deps)).toBe(1)
+    expect(await expire()).toBe(1)
     expect(await rowOf(upload)).toMatchObject({ state: 'aborted', abortReason: 'expired' })
     expect(await app.deps.objects.findUploads(upload.key)).toEqual([])
   })
@@ -76,7 +80,7 @@ describe('expiry', () => {
     const upload = await createFor(api, bytes)
     await sendParts(api, upload, bytes, [1])
     await age(upload.id, '25 hours')
-    expect(await expireUploads(app.deps)).toBe(0)
+    expect(await expire()).toBe(0)
     expect((await rowOf(upload)).state).toBe('uploading')
   })
 
@@ -89,11 +93,14 @@ describe('expiry', () => {
       match: { verb: 'ListParts', key: stuck.key },
       effect: { kind: 'answer', status: 403, code: 'AccessDenied' },
     })
-    expect(await expireUploads(app.deps)).toBe(1)
+    expect(await expire()).toBe(1)
     expect((await rowOf(stuck)).state).toBe('uploading')
     expect((await rowOf(after)).state).toBe('aborted')
     app.cloud.faults.clear()
-    expect(await expireUploads(app.deps)).toBe(1)
+    expect(await expire()).toBe(0)
+    // It was put off, for longer each time.
+    await sql().$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${stuck.id}`
+    expect(await expire()).toBe(1)
   })
 
   it('finds the object of an upload that was completed unseen', async () => {
@@ -104,7 +111,7 @@ describe('expiry', () => {
     const page = await app.deps.objects.listParts(row.key, row.ossUploadId ?? '', { after: 0, limit: 1000 })
     await app.deps.objects.completeUpload(row.key, row.ossUploadId ?? '', page?.parts ?? [])
     await age(upload.id, '8 days')
-    expect(await expireUploads(app.deps)).toBe(0)
+    expect(await expire()).toBe(0)
     expect((await rowOf(upload)).state).toBe('completed')
   })
 
@@ -112,7 +119,7 @@ describe('expiry', () => {
     const upload = await createFor(api, someBytes(10))
     await sql().upload.update({ where: { id: upload.id }, data: { bucket: 'the-former-bucket' } })
     await age(upload.id, '25 hours')
-    expect(await expireUploads(app.deps)).toBe(0)
+    expect(await expire()).toBe(0)
     const reply = await api('completeUpload', { id: upload.id, body: {} })
     expect([reply.status, reply.body.code]).toEqual([503, 'storage-unavailable'])
     const seen = await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
@@ -124,9 +131,9 @@ describe('expiry', () => {
     const upload = await createFor(api, bytes)
     await age(upload.id, '25 hours')
     await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '1 minute' WHERE id = ${upload.id}`
-    expect(await expireUploads(app.deps)).toBe(0)
+    expect(await expire()).toBe(0)
     await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() - interval '1 second' WHERE id = ${upload.id}`
-    expect(await expireUploads(app.deps)).toBe(1)
+    expect(await expire()).toBe(1)
   })
 
   it('ends an upload past its whole life, however active, and grants nothing for it', async () => {
@@ -134,7 +141,7 @@ describe('expiry', () => {
     await sql().$executeRaw`UPDATE uploads SET created_at = now() - interval '8 days' WHERE id = ${upload.id}`
     const grant = await api('grantParts', { id: upload.id, body: { parts: [{ partNumber: 1 }] } })
     expect([grant.status, grant.body.code]).toEqual([410, 'upload-expired'])
-    expect(await expireUploads(app.deps)).toBe(1)
+    expect(await expire()).toBe(1)
   })
 
   it('never grants beyond the end of an upload’s life', async () => {

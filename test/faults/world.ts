@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { mintDevToken } from '../../server/dev-token.ts'
+import type { FaultRule } from '../../server/local-cloud/faults.ts'
 import { localServerUser } from '../../server/local-identities.ts'
 import { presignV4 } from '../../server/oss/sign-v4.ts'
 import { type Child, partwayCommand, startChild, waitUntilAnswering } from '../support/child.ts'
@@ -31,9 +32,9 @@ export interface World {
   /** The line from clients to OSS. */
   ossLine: TcpProxy
   /** A server; with a crash point, one that kills itself there. Not started yet. */
-  server(crashPoint?: string): Promise<Service>
-  /** A balancer over some servers' ports. */
-  balance(servers: readonly Service[]): Promise<TcpProxy>
+  server(crashPoint?: string, variables?: Record<string, string>): Promise<Service>
+  /** A balancer over some servers' ports: to the first that lives, or with `isInTurn` to each in its turn. */
+  balance(servers: readonly Service[], isInTurn?: boolean): Promise<TcpProxy>
   /** `partway ARGS` against a balancer, as `subject`. */
   client(balancer: TcpProxy, args: readonly string[], subject: string): Child
   token(subject: string): string
@@ -41,6 +42,10 @@ export interface World {
   getObject(key: string): Promise<Response>
   /** How often the local cloud was asked for an operation since it started. */
   ossRequests(operation: string): Promise<number>
+  /** The same by operation and status of the answer: `AbortMultipartUpload 204`. */
+  ossAnswers(): Promise<Record<string, number>>
+  /** Switches a fault of the local cloud on. */
+  addFault(rule: FaultRule): Promise<void>
   /** Unfinished multipart uploads in the whole bucket. */
   openMultipartUploads(): Promise<string[]>
   close(): Promise<void>
@@ -105,7 +110,7 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
     cloud,
     ossLine,
     token,
-    async server(crashPoint) {
+    async server(crashPoint, variables = {}) {
       const [port = 0] = await freePorts(1)
       const args = crashPoint ? [crashingServer, crashPoint] : [partwayCommand, 'serve']
       return service(port, `http://127.0.0.1:${port}/healthz`, args, {
@@ -120,10 +125,12 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
         ALIBABA_CLOUD_ACCESS_KEY_ID: localServerUser.accessKeyId,
         ALIBABA_CLOUD_ACCESS_KEY_SECRET: localServerUser.accessKeySecret,
         LOG_LEVEL: 'warn',
+        ...variables,
       })
     },
-    async balance(servers) {
-      const balancer = await startTcpProxy(servers.map((server) => server.port))
+    async balance(servers, isInTurn = false) {
+      const ports = servers.map((server) => server.port)
+      const balancer = await startTcpProxy(ports, Number.POSITIVE_INFINITY, isInTurn)
       proxies.push(balancer)
       return balancer
     },
@@ -137,6 +144,17 @@ export async function createWorld({ bytesPerSecond }: { bytesPerSecond?: number 
       const reply = await fetch(`http://127.0.0.1:${controlPort}/requests`)
       const counts = (await reply.json()) as Record<string, number>
       return counts[operation] ?? 0
+    },
+    async ossAnswers() {
+      const reply = await fetch(`http://127.0.0.1:${controlPort}/answers`)
+      return (await reply.json()) as Record<string, number>
+    },
+    async addFault(rule) {
+      const reply = await fetch(`http://127.0.0.1:${controlPort}/faults`, {
+        method: 'POST',
+        body: JSON.stringify(rule),
+      })
+      if (!reply.ok) throw new Error(await reply.text())
     },
     async openMultipartUploads() {
       const reply = await fetch(signed('GET', ossUrl, '', { uploads: null, 'max-uploads': '1000' }))

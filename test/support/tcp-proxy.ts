@@ -13,16 +13,18 @@ export interface TcpProxy {
 }
 
 /**
- * Passes connections on to the first of `ports` that takes them; when none does, the client's connection is closed before a byte of it was
+ * Passes connections on to the first of `ports` that takes them, or with `isInTurn` to each port in its turn; when none does, the client's connection is closed before a byte of it was
  * read. `bytesPerSecond` limits what all clients together may send, so that there is time to break things.
  */
 export async function startTcpProxy(
   ports: readonly number[],
   bytesPerSecond = Number.POSITIVE_INFINITY,
+  isInTurn = false,
 ): Promise<TcpProxy> {
   let sentBytes = 0
   let freeAt = 0
   let isInterrupted = false
+  let turn = 0
   const sockets = new Set<Socket>()
   const keep = (socket: Socket) => {
     sockets.add(socket)
@@ -33,7 +35,9 @@ export async function startTcpProxy(
 
   const server = createServer({ pauseOnConnect: true }, async (client) => {
     keep(client)
-    const upstream = isInterrupted ? null : await connectToFirst(ports)
+    const first = isInTurn ? turn++ % ports.length : 0
+    const inOrder = [...ports.slice(first), ...ports.slice(0, first)]
+    const upstream = isInterrupted ? null : await connectToFirst(inOrder)
     if (!upstream || client.destroyed) {
       client.destroy()
       upstream?.destroy()
