@@ -169,6 +169,15 @@ export function describeObjectStore(
       expect(await store.listUploads(prefix, { after: null, limit: 1 })).toEqual({ uploads: [], next: null })
     })
 
+    it.each(['..', '.', '../x', './/x'])('means exactly the key it says, also with %s in it', async (name) => {
+      const key = `${newKey()}/${name}`
+      const ossUploadId = await store.initiateUpload(key, attributes)
+      expect(await store.findUploads(key)).toEqual([ossUploadId])
+      expect(await store.listParts(key, ossUploadId, { after: 0, limit: 1 })).toEqual({ parts: [], nextAfter: null })
+      expect(await store.headObject(key)).toBeNull()
+      expect(await store.abortUpload(key, ossUploadId)).toBe('aborted')
+    })
+
     it('knows its own rights', async () => {
       await store.ping()
     })
