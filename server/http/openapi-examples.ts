@@ -21,5 +21,6 @@ export const examples: { [Name in EndpointName]?: { body: RequestBody<Name> } } 
     },
   },
   completeUpload: { body: { crc64: '5981764153023615706' } },
+  resolveOrphans: { body: { action: 'abort', ids: ['orp_c2VhbGVk'], dryRun: true } },
   updateTenant: { body: { suspended: true } },
 }

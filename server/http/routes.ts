@@ -1,6 +1,8 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
 import { listEvents } from '../admin/list-events.ts'
+import { listOrphans } from '../admin/list-orphans.ts'
+import { resolveOrphans } from '../admin/resolve-orphans.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
 import { askAuthServer, authServerProblem } from '../grants/ask-auth-server.ts'
@@ -48,6 +50,8 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   )
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
+  bind(api, endpoints.listOrphans, (principal, input) => listOrphans(deps, principal, input))
+  bind(api, endpoints.resolveOrphans, (principal, input, context) => resolveOrphans(deps, principal, input, context))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
 
   refuseOtherMethods(router, Object.values(endpoints))
