@@ -11,7 +11,11 @@ import { fixPolicy, serverPolicy, trustPolicy, uploaderRolePolicy } from '../ser
 const accountId = '1234567890123456'
 const places = { bucket: 'my-bucket', keyPrefix: 'uploads/' }
 const policies = {
-  server: serverPolicy({ ...places, roleArn: `acs:ram::${accountId}:role/partway-uploader` }),
+  server: serverPolicy({
+    ...places,
+    roleArn: `acs:ram::${accountId}:role/partway-uploader`,
+    directPrefix: 'direct/',
+  }),
   fix: fixPolicy(places),
   role: uploaderRolePolicy(places),
   trust: trustPolicy({ accountId, userName: 'partway-server' }),

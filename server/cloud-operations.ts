@@ -10,8 +10,10 @@ export interface CloudOperationUse {
   /** What the right is on: objects, the bucket itself, or the role whose credentials are vended. */
   on: 'object' | 'bucket' | 'role'
   senders: readonly Sender[]
-  /** What cannot be without it; `warnings`: uploads can, but nobody is told of settings that are missing. */
+  /** What cannot be without it; `warnings`: uploads can, but nobody is told of settings that are missing; `fixes`: only mending these. */
   need: 'uploads' | 'warnings' | 'credentials' | 'fixes'
+  /** The server sends it below DIRECT_PREFIX, too, where others upload with direct credentials. */
+  isDirectToo?: true
   /** For the README: what it is sent for. */
   why: string
 }
@@ -50,14 +52,16 @@ export const cloudOperations = {
     on: 'object',
     senders: ['server', 'vended'],
     need: 'uploads',
-    why: 'see which parts are stored',
+    isDirectToo: true,
+    why: 'see which parts are stored; of direct uploads: how many bytes they hold',
   },
   AbortMultipartUpload: {
     action: 'oss:AbortMultipartUpload',
     on: 'object',
     senders: ['server', 'vended'],
     need: 'uploads',
-    why: 'give up and discard the parts',
+    isDirectToo: true,
+    why: 'give up and discard the parts; of direct uploads: when an administrator says so',
   },
   HeadObject: {
     action: 'oss:GetObject',
@@ -79,7 +83,7 @@ export const cloudOperations = {
     on: 'bucket',
     senders: ['server'],
     need: 'uploads',
-    why: 'after a crash: which uploads of this key exist? And is OSS there (`/readyz`)?',
+    why: 'after a crash: which uploads of this key exist? For administrators: which does nobody know? And is OSS there (`/readyz`)?',
   },
   GetBucketLifecycle: {
     action: 'oss:GetBucketLifecycle',
@@ -105,9 +109,9 @@ export const cloudOperations = {
   PutBucketLifecycle: {
     action: 'oss:PutBucketLifecycle',
     on: 'bucket',
-    senders: ['doctor --fix'],
+    senders: ['server', 'doctor --fix'],
     need: 'fixes',
-    why: 'add the rule that is missing',
+    why: 'add the rule that is missing; the server: when an administrator of all tenants says so, and it can be without',
   },
   GetBucketCors: {
     action: 'oss:GetBucketCors',
@@ -134,6 +138,12 @@ type OfService<Service extends string> = {
 export type OssOperation = OfService<'oss'>
 /** What may be asked of STS. */
 export type StsOperation = OfService<'sts'>
+
+/** The actions the server needs below DIRECT_PREFIX, in the order of the table. */
+export function directActionsOfServer(): readonly string[] {
+  const uses: CloudOperationUse[] = Object.values(cloudOperations)
+  return uses.filter((use) => use.isDirectToo).map((use) => use.action)
+}
 
 /** The actions a sender needs on one kind of resource, each once, in the order of the table; with `need`, those for that alone. */
 export function actionsOf(

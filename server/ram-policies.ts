@@ -1,4 +1,4 @@
-import { actionsOf } from './cloud-operations.ts'
+import { actionsOf, directActionsOfServer } from './cloud-operations.ts'
 
 /**
  * The RAM policies an operator attaches, as values: what the README prints, and what the local cloud runs the server under. Their actions
@@ -28,15 +28,20 @@ export function strayArn(bucket: string): string {
   return `acs:oss:*:*:*/*:${bucket}/*`
 }
 
-/** What the server itself may do in `bucket`, under `keyPrefix` (which ends in `/`); with `roleArn` also assume the role it vends. */
+/**
+ * What the server itself may do in `bucket`, under `keyPrefix` (which ends in `/`); with `roleArn` also assume the role it vends, and see and
+ * discard below `directPrefix` what was begun there with direct credentials.
+ */
 export function serverPolicy({
   bucket,
   keyPrefix,
   roleArn,
+  directPrefix = null,
 }: {
   bucket: string
   keyPrefix: string
   roleArn?: string | null
+  directPrefix?: string | null
 }): RamPolicyDocument {
   const bucketArn = `acs:oss:*:*:${bucket}`
   return {
@@ -46,7 +51,10 @@ export function serverPolicy({
       allow(actionsOf('server', 'bucket', 'uploads'), bucketArn),
       // Only to look: without them nobody is warned of what is missing there.
       allow(actionsOf('server', 'bucket', 'warnings'), bucketArn),
+      // Optional: without it, PUT /v1/admin/lifecycle is refused.
+      allow(actionsOf('server', 'bucket', 'fixes'), bucketArn),
       ...(roleArn ? [allow(actionsOf('server', 'role'), roleArn)] : []),
+      ...(roleArn && directPrefix ? [allow(directActionsOfServer(), objectArn(bucket, `${directPrefix}*`))] : []),
     ],
   }
 }

@@ -13,6 +13,7 @@ import { uploadPlaces } from '../upload-places.ts'
 export function localCloudOptions(config: Config): LocalCloudOptions {
   const { localCloud, http, uploads, sts } = config
   if (!localCloud) throw new Error('OSS_BUCKET is set, so there is no local cloud to start.')
+  const { directPrefix } = sts
   const places = { bucket: LOCAL_BUCKET, keyPrefix: uploads.keyPrefix }
   const ownPages = [http.publicUrl ?? '', `http://localhost:${http.port}`, `http://${http.host}:${http.port}`]
   const origins = [
@@ -41,11 +42,16 @@ export function localCloudOptions(config: Config): LocalCloudOptions {
       .map((place) => ownRule(place))
       .join('')}</LifecycleConfiguration>`,
     rootKey: { accessKeyId: localCloud.rootAccessKeyId, accessKeySecret: localCloud.rootAccessKeySecret },
-    users: [{ ...localServerUser, policy: JSON.stringify(serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN })) }],
+    users: [
+      {
+        ...localServerUser,
+        policy: JSON.stringify(serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN, directPrefix })),
+      },
+    ],
     roles: [
       {
         arn: LOCAL_ROLE_ARN,
-        policy: JSON.stringify(uploaderRolePolicy({ ...places, directPrefix: sts.directPrefix })),
+        policy: JSON.stringify(uploaderRolePolicy({ ...places, directPrefix })),
         trusted: [localServerUser.userName],
         maxSessionSeconds: 43_200,
       },

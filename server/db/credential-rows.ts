@@ -51,6 +51,23 @@ export async function recordDirectCredentials(
 }
 
 /**
+ * When the last credentials for one of `resources` end, or did; null: none were handed out within the time these rows are kept. `readAt` is
+ * the database's clock: what it is compared with.
+ */
+export async function findCredentialsEnd(
+  sql: Queries,
+  resources: readonly string[],
+): Promise<{ credentialsEndAt: Date | null; readAt: Date }> {
+  // One look into the index for each resource, however many credentials there were for it.
+  const [row] = await sql.$queryRaw<{ credentialsEndAt: Date | null; readAt: Date }[]>`
+    SELECT now() AS "readAt", (
+      SELECT max((SELECT max(expires_at) FROM credential_grants WHERE resource = one))
+      FROM unnest(${[...resources]}::text[]) AS one) AS "credentialsEndAt"`
+  if (!row) throw new Error('a select without a table returned no row')
+  return row
+}
+
+/**
  * Forgets credentials that ended more than `days` ago, among the `limit` oldest rows. Returns how many. Rows come in nearly the order in
  * which they end, so looking at the oldest by their id finds them, without an index that every grant would have to pay for.
  */

@@ -24,4 +24,5 @@ export const examples: { [Name in EndpointName]?: { body: RequestBody<Name> } } 
   abortUploads: { body: { ids: ['upl_3f6c0a1d9b8e47f2a5c4d3e2f1a0b9c8'], dryRun: true } },
   sweepUploads: { body: { olderThanSeconds: 172_800, dryRun: true, limit: 100 } },
   updateTenant: { body: { suspended: false, limits: { maxOpenUploads: 1000, maxCreatesPerMinute: null } } },
+  resolveOrphans: { body: { action: 'abort', ids: ['orp_c2VhbGVk'], dryRun: true } },
 }

@@ -6,7 +6,9 @@ import { getSummary } from '../admin/get-summary.ts'
 import { getTenant } from '../admin/get-tenant.ts'
 import { listAdminUploads } from '../admin/list-admin-uploads.ts'
 import { listEvents } from '../admin/list-events.ts'
+import { listOrphans } from '../admin/list-orphans.ts'
 import { listSweeps } from '../admin/list-sweeps.ts'
+import { resolveOrphans } from '../admin/resolve-orphans.ts'
 import { sweepUploads } from '../admin/sweep-uploads.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
@@ -62,6 +64,8 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   bind(api, endpoints.getTenant, (principal, input) => getTenant(deps, principal, input))
   bind(api, endpoints.updateTenant, (principal, input, context) => updateTenant(deps, principal, input, context))
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
+  bind(api, endpoints.listOrphans, (principal, input) => listOrphans(deps, principal, input))
+  bind(api, endpoints.resolveOrphans, (principal, input, context) => resolveOrphans(deps, principal, input, context))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
 
   refuseOtherMethods(router, Object.values(endpoints))

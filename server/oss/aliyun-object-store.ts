@@ -1,9 +1,9 @@
 import type { Addressing } from '@partway/client/contract'
 import type { OssOperation } from '../cloud-operations.ts'
 import { callbackHeaders } from './callback-headers.ts'
-import type { CompleteOutcome, ObjectAttributes, ObjectStore } from './object-store.ts'
+import type { CompleteOutcome, ListedUpload, ObjectAttributes, ObjectStore, UploadPosition } from './object-store.ts'
 import { StorageProblem } from './object-store.ts'
-import { bareETag, elements, toListedPart, toObjectFacts } from './oss-elements.ts'
+import { bareETag, elements, toListedPart, toObjectFacts, toUploadsPage } from './oss-elements.ts'
 import { headerText, isJson, type OssReply, textOf } from './oss-reply.ts'
 import { createOssRequester, type OssConnection } from './oss-request.ts'
 import { createPresignerV4 } from './sign-v4.ts'
@@ -34,32 +34,23 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
   const oss = createOssRequester(options)
   const overwrite: Record<string, string> = options.forbidOverwrite ? { 'x-oss-forbid-overwrite': 'true' } : {}
 
-  async function readUploadsPage(key: string, marker: { key: string; uploadId: string } | null) {
+  const listUploads: ObjectStore['listUploads'] = async (prefix, { after, limit }) => {
     const { xml } = await oss.send({
       operation: 'ListMultipartUploads',
       method: 'GET',
       query: {
         uploads: null,
-        prefix: key,
+        prefix,
         'encoding-type': 'url',
-        'max-uploads': '1000',
-        ...(marker ? { 'key-marker': marker.key, 'upload-id-marker': marker.uploadId } : {}),
+        'max-uploads': String(limit),
+        ...(after ? { 'key-marker': after.key } : {}),
+        ...(after && after.ossUploadId !== null ? { 'upload-id-marker': after.ossUploadId } : {}),
       },
       repeatable: true,
     })
-    // An answer without its own root's elements is not an empty list.
-    if (textOf(xml, 'IsTruncated') === undefined) throw unreadable('ListMultipartUploads')
-    const found = elements(xml, 'Upload')
-      .filter((upload) => decodeURIComponent(textOf(upload, 'Key') ?? '') === key)
-      .map((upload) => ({ uploadId: textOf(upload, 'UploadId') ?? '', initiated: textOf(upload, 'Initiated') ?? '' }))
-    const next =
-      textOf(xml, 'IsTruncated') === 'true'
-        ? {
-            key: decodeURIComponent(textOf(xml, 'NextKeyMarker') ?? ''),
-            uploadId: textOf(xml, 'NextUploadIdMarker') ?? '',
-          }
-        : null
-    return { found, next }
+    const page = toUploadsPage(xml)
+    if (!page) throw unreadable('ListMultipartUploads')
+    return page
   }
 
   return {
@@ -80,16 +71,18 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
     },
 
     async findUploads(key) {
-      const all: { uploadId: string; initiated: string }[] = []
-      let marker: { key: string; uploadId: string } | null = null
+      const all: ListedUpload[] = []
+      let after: UploadPosition | null = null
       do {
-        const page = await readUploadsPage(key, marker)
-        all.push(...page.found)
+        const page: Awaited<ReturnType<ObjectStore['listUploads']>> = await listUploads(key, { after, limit: 1000 })
+        all.push(...page.uploads.filter((upload) => upload.key === key))
         // Keys come in order: a page that ends on a longer key has shown all of this one.
-        marker = page.next?.key === key ? page.next : null
-      } while (marker)
-      return all.sort((a, b) => a.initiated.localeCompare(b.initiated)).map((upload) => upload.uploadId)
+        after = page.next?.key === key ? page.next : null
+      } while (after)
+      return all.sort((a, b) => Number(a.initiatedAt) - Number(b.initiatedAt)).map(({ ossUploadId }) => ossUploadId)
     },
+
+    listUploads,
 
     async listParts(key, ossUploadId, { after, limit }) {
       const reply = await oss.send({

@@ -1,8 +1,8 @@
 import { XMLParser } from 'fast-xml-parser'
 import type { UploadPlace } from '../upload-places.ts'
 
-/* The bucket's rule that ends forgotten multipart uploads: read, judged, and merged into what is there. Pure. Source: OSS API reference,
- * "PutBucketLifecycle": a write replaces all rules, and prefixes of rules for unfinished uploads must not overlap. */
+/* The bucket's rule that ends forgotten multipart uploads: read and judged. Pure. Source: OSS API reference, "PutBucketLifecycle": prefixes of
+ * rules for unfinished uploads must not overlap. */
 
 /** A rule of the bucket with AbortMultipartUpload. */
 export interface AbortRule {
@@ -32,13 +32,17 @@ const SPARE_DAYS = 2
 
 const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false, isArray: (name) => name === 'Rule' })
 
-/** The rules for unfinished uploads in a lifecycle document, in its order. Throws Error for what is no such document. */
-export function readAbortRules(xml: string | null): AbortRule[] {
-  if (xml === null) return []
+/** All rules of a lifecycle document as they are parsed, in its order. Throws Error for what is no such document. */
+export function readRules(xml: string): Record<string, unknown>[] {
   const document = parser.parse(xml) as Record<string, unknown>
   if (!('LifecycleConfiguration' in document)) throw new Error('the lifecycle of the bucket cannot be read')
   const { Rule: rules = [] } = asRecord(document.LifecycleConfiguration) as { Rule?: unknown[] }
-  return rules.map(asRecord).flatMap((rule) => {
+  return rules.map(asRecord)
+}
+
+/** The rules for unfinished uploads in a lifecycle document, in its order. Throws Error for what is no such document. */
+export function readAbortRules(xml: string | null): AbortRule[] {
+  return (xml === null ? [] : readRules(xml)).flatMap((rule) => {
     if (!('AbortMultipartUpload' in rule)) return []
     const { Days: days } = asRecord(rule.AbortMultipartUpload)
     return [
@@ -65,7 +69,8 @@ export function judgeLifecycle(rules: readonly AbortRule[], place: UploadPlace):
   return { verdict: 'missing', inTheWay: rules.filter((rule) => overlaps(rule, place)) }
 }
 
-function overlaps({ prefix }: AbortRule, { keyPrefix }: UploadPlace): boolean {
+/** Whether OSS would refuse a rule for the place beside this one. */
+export function overlaps({ prefix }: AbortRule, { keyPrefix }: UploadPlace): boolean {
   return prefix.startsWith(keyPrefix) || keyPrefix.startsWith(prefix)
 }
 
@@ -73,35 +78,14 @@ function covers(rule: AbortRule, { keyPrefix }: UploadPlace): boolean {
   return rule.isEnabled && rule.days !== null && !rule.isNarrowed && keyPrefix.startsWith(rule.prefix)
 }
 
-/**
- * The document with a rule that covers `place`, every other rule as it stood, byte for byte; the document itself when there is one already.
- * Null when that would take a change of a rule that is not Partway's.
- */
-export function mergeLifecycle(xml: string | null, place: UploadPlace): string | null {
-  const rules = readAbortRules(xml)
-  if (judgeLifecycle(rules, place).verdict === 'covered') return xml
-  const isForeign = ({ id, prefix }: AbortRule) => !isOwnId(id, place) || prefix !== place.keyPrefix
-  if (rules.some((rule) => overlaps(rule, place) && isForeign(rule))) return null
-  // Somebody has given our rule more to do: it is theirs now.
-  if (ruleTexts(xml ?? '').some((rule) => isOwn(rule, place) && !isPlain(rule))) return null
-  const others = ruleTexts(xml ?? '').reduce(
-    (left, rule) => (isOwn(rule, place) ? left.replace(rule, '') : left),
-    xml ?? '',
-  )
-  const added = ownRule(place, freeId(place, others))
-  const end = others.lastIndexOf('</LifecycleConfiguration')
-  if (end < 0) return `<LifecycleConfiguration>${added}</LifecycleConfiguration>`
-  return `${others.slice(0, end)}${added}${others.slice(end)}`
+/** The id of the rule for such a place, before it is numbered. */
+export function ownRuleId({ isDirect }: Pick<UploadPlace, 'isDirect'>): string {
+  return isDirect ? OWN_DIRECT_RULE_ID : OWN_RULE_ID
 }
 
-/** {@link mergeLifecycle} for several places, one after the other. */
-export function mergeLifecycles(xml: string | null, places: readonly UploadPlace[]): string | null {
-  let merged = xml
-  for (const place of places) {
-    merged = mergeLifecycle(merged, place)
-    if (merged === null) return null
-  }
-  return merged
+/** Whether Partway gave out this id for such a place: ids are unique within a bucket, so a second one has a number. */
+export function isOwnRuleId(id: string, place: Pick<UploadPlace, 'isDirect'>): boolean {
+  return id.startsWith(ownRuleId(place)) && /^(-[0-9]+)?$/.test(id.slice(ownRuleId(place).length))
 }
 
 /** The rule as it is added, for keys below the prefix. */
@@ -134,46 +118,12 @@ function daysOf({ ttlSeconds }: UploadPlace): number {
   return Math.max(1, Math.ceil(ttlSeconds / DAY_SECONDS))
 }
 
-function ruleTexts(xml: string): string[] {
-  return xml.match(/<Rule\b[^>]*>[\s\S]*?<\/Rule\s*>/g) ?? []
-}
-
-function ownRuleId({ isDirect }: UploadPlace): string {
-  return isDirect ? OWN_DIRECT_RULE_ID : OWN_RULE_ID
-}
-
-function isOwnId(id: string, place: UploadPlace): boolean {
-  return id.startsWith(ownRuleId(place)) && /^(-[0-9]+)?$/.test(id.slice(ownRuleId(place).length))
-}
-
-/** By its prefix too: another Partway may keep its uploads in the same bucket, elsewhere. */
-function isOwn(ruleText: string, place: UploadPlace): boolean {
-  return isOwnId(elementOf(ruleText, 'ID'), place) && elementOf(ruleText, 'Prefix') === place.keyPrefix
-}
-
-function elementOf(ruleText: string, name: string): string {
-  return new RegExp(`<${name}>\\s*([^<]*?)\\s*</${name}>`).exec(ruleText)?.[1] ?? ''
-}
-
-/** Ids are unique within a bucket. */
-function freeId(place: UploadPlace, xml: string): string {
-  const base = ownRuleId(place)
-  const taken = new Set(ruleTexts(xml).map((rule) => elementOf(rule, 'ID')))
-  let id = base
-  for (let number = 2; taken.has(id); number++) id = `${base}-${number}`
-  return id
-}
-
-function isPlain(ruleText: string): boolean {
-  const ours = new Set(['Rule', 'ID', 'Prefix', 'Status', 'AbortMultipartUpload', 'Days'])
-  return [...ruleText.matchAll(/<([^\s/>]+)/g)].every(([, name = '']) => ours.has(name))
-}
-
 function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
-function textIn(record: Record<string, unknown>, name: string): string {
+/** The text of an element, or an empty one. */
+export function textIn(record: Record<string, unknown>, name: string): string {
   const value = record[name]
   return typeof value === 'string' ? value : ''
 }

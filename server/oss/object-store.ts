@@ -20,6 +20,20 @@ export interface ObjectFacts {
   uploadTag: string | null
 }
 
+/** A multipart upload that is neither completed nor aborted, as ListMultipartUploads tells it. */
+export interface ListedUpload {
+  key: string
+  ossUploadId: string
+  /** By the clock of OSS. */
+  initiatedAt: Date
+}
+
+/** How far a list of multipart uploads was read: up to and with this one, or with a null id all of this key. */
+export interface UploadPosition {
+  key: string
+  ossUploadId: string | null
+}
+
 /** What an object is created with. */
 export interface ObjectAttributes {
   contentType: string
@@ -64,6 +78,12 @@ export interface ObjectStore {
   initiateUpload(key: string, attributes: ObjectAttributes): Promise<string>
   /** The ids of all unfinished multipart uploads of exactly this key, oldest first. */
   findUploads(key: string): Promise<string[]>
+  /** One page of all unfinished multipart uploads whose keys begin with `prefix`: by the bytes of their keys, then by id; those beyond
+   *  `after`, or from the first, at most `limit` ≤ 1000. `next` is the `after` of the next page, null when there is none. */
+  listUploads(
+    prefix: string,
+    page: { after: UploadPosition | null; limit: number },
+  ): Promise<{ uploads: ListedUpload[]; next: UploadPosition | null }>
   /** One page of parts with numbers above `after`, ascending, at most `limit` ≤ 1000; null when OSS does not know the id. */
   listParts(
     key: string,

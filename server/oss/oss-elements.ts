@@ -1,4 +1,4 @@
-import type { ListedPart, ObjectFacts } from './object-store.ts'
+import type { ListedPart, ListedUpload, ObjectFacts, UploadPosition } from './object-store.ts'
 import { headerText, type OssReply, textOf } from './oss-reply.ts'
 
 /* OSS's elements and headers as values of the ObjectStore. */
@@ -16,6 +16,38 @@ export function toListedPart(part: Record<string, unknown>): ListedPart {
     etag: bareETag(textOf(part, 'ETag')),
     crc64: textOf(part, 'HashCrc64ecma') ?? null,
     lastModified: textOf(part, 'LastModified') ?? '',
+  }
+}
+
+/** A page of ListMultipartUploads with `encoding-type=url`; null for what is none: an answer without its own root's elements, or with
+ *  others than it must have, is not an empty list. */
+export function toUploadsPage(
+  xml: Record<string, unknown>,
+): { uploads: ListedUpload[]; next: UploadPosition | null } | null {
+  const isTruncated = textOf(xml, 'IsTruncated')
+  const uploads = elements(xml, 'Upload').map(toListedUpload)
+  const next = isTruncated === 'true' ? positionOf(xml, 'NextKeyMarker', 'NextUploadIdMarker') : null
+  const isWhole = isTruncated !== undefined && uploads.every((upload) => upload !== null)
+  return isWhole && (isTruncated !== 'true' || next) ? { uploads, next } : null
+}
+
+function toListedUpload(upload: Record<string, unknown>): ListedUpload | null {
+  const position = positionOf(upload, 'Key', 'UploadId')
+  const initiatedAt = new Date(textOf(upload, 'Initiated') ?? '')
+  return position && !Number.isNaN(initiatedAt.getTime()) ? { ...position, initiatedAt } : null
+}
+
+function positionOf(xml: Record<string, unknown>, keyName: string, idName: string) {
+  const key = decoded(textOf(xml, keyName))
+  const ossUploadId = textOf(xml, idName)
+  return key && ossUploadId ? { key, ossUploadId } : null
+}
+
+function decoded(text = ''): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Addressing, canonicalQueryV4, ossUrl, type QueryV4 } from '@partway/client/contract'
-import { Agent, request } from 'undici'
+import { Agent } from 'undici'
 import type { OssOperation } from '../cloud-operations.ts'
 import type { CredentialSource } from './credential-source.ts'
 import { StorageProblem } from './object-store.ts'
@@ -64,12 +64,12 @@ export function createOssRequester(connection: OssConnection) {
     const startedAt = performance.now()
     let outcome = 'unreachable'
     try {
-      const reply = await request(url, {
+      const reply = await agent.request({
+        ...exactly(url),
         method: call.method,
         headers,
         // An empty body still needs its Content-Length: OSS answers 411 without one.
         body: call.body ?? (call.method === 'POST' || call.method === 'PUT' ? '' : null),
-        dispatcher: agent,
         signal: AbortSignal.timeout(call.timeoutMs ?? defaultTimeoutMs),
       })
       const text = await readText(reply.body)
@@ -103,6 +103,13 @@ export function createOssRequester(connection: OssConnection) {
     },
     close: () => agent.destroy(),
   }
+}
+
+/** The URL as it is written. Parsed as a URL, a name of dots in its path would be folded: another key, and another signature. Whoever holds
+ *  credentials for a folder can begin an upload of such a key. */
+function exactly(url: string): { origin: string; path: string } {
+  const pathAt = url.indexOf('/', url.indexOf('//') + 2)
+  return { origin: url.slice(0, pathAt), path: url.slice(pathAt) }
 }
 
 async function readText(body: AsyncIterable<Buffer>): Promise<string> {

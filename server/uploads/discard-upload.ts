@@ -1,13 +1,13 @@
 import type { UploadRow } from '../db/upload-row.ts'
 import { closeAborted, markAborted, setDue } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
+import { abortUntilGone } from './abort-until-gone.ts'
 import { withLease } from './lease.ts'
 import { rereadUpload } from './reread-upload.ts'
 import { lastLookInSeconds } from './upload-state.ts'
 
 // After the last grant's death a PUT that began in time may still land.
 const LOOK_AGAIN_SECONDS = 60
-const maxRounds = 3
 
 /**
  * Drives an `aborting` row, whose lease the caller holds, to `aborted`: discards every multipart upload on its key until OSS knows none.
@@ -49,11 +49,7 @@ async function discardParts(deps: Deps, row: UploadRow): Promise<boolean> {
   if (row.ossUploadId !== null) ossUploadIds.add(row.ossUploadId)
   let foundSome = false
   for (const ossUploadId of ossUploadIds) {
-    let rounds = 0
-    while ((await deps.objects.abortUpload(row.key, ossUploadId)) === 'aborted') {
-      foundSome = true
-      if (++rounds >= maxRounds) throw new Error('a multipart upload outlives its aborts')
-    }
+    if (await abortUntilGone(deps.objects, row.key, ossUploadId)) foundSome = true
   }
   return foundSome
 }

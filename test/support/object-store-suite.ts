@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { crc64, foldCrc64 } from '@partway/client/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ObjectStore } from '../../server/oss/object-store.ts'
+import type { ListedUpload, ObjectStore, UploadPosition } from '../../server/oss/object-store.ts'
 import { md5Of, someBytes } from './api.ts'
 
 const smallestPartBytes = 102_400
@@ -136,6 +136,46 @@ export function describeObjectStore(
       expect(await store.findUploads(key)).toEqual([second])
       await store.abortUpload(key, second)
       await store.abortUpload(`${key}.longer`, longer)
+    })
+
+    it('lists the uploads below a prefix page by page, by the bytes of their keys and then by id', async () => {
+      const prefix = `${newKey()}/`
+      // UTF-16 would put the last two the other way round.
+      const keys = ['B', 'a', 'a', 'a b+%', 'a/z', '\uff5e', '\u{1f600}'].map((name) => `${prefix}${name}`)
+      const started: { key: string; ossUploadId: string }[] = []
+      for (const key of keys) started.push({ key, ossUploadId: await store.initiateUpload(key, attributes) })
+      const beside = await store.initiateUpload(`${prefix.slice(0, -1)}0`, attributes)
+      const expected = started.sort(
+        (a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || (a.ossUploadId < b.ossUploadId ? -1 : 1),
+      )
+      const found: ListedUpload[] = []
+      let after: UploadPosition | null = null
+      do {
+        const page: Awaited<ReturnType<ObjectStore['listUploads']>> = await store.listUploads(prefix, {
+          after,
+          limit: 2,
+        })
+        expect(page.uploads.length).toBeLessThanOrEqual(2)
+        found.push(...page.uploads)
+        after = page.next
+      } while (after)
+      expect(found.map(({ key, ossUploadId }) => ({ key, ossUploadId }))).toEqual(expected)
+      const minutes = found.map(({ initiatedAt }) => Math.abs(Date.now() - initiatedAt.getTime()) / 60_000)
+      expect(Math.max(...minutes)).toBeLessThan(15)
+      const beyond = await store.listUploads(prefix, { after: { key: `${prefix}a`, ossUploadId: null }, limit: 1000 })
+      expect(beyond).toEqual({ uploads: found.slice(3), next: null })
+      for (const { key, ossUploadId } of started) await store.abortUpload(key, ossUploadId)
+      await store.abortUpload(`${prefix.slice(0, -1)}0`, beside)
+      expect(await store.listUploads(prefix, { after: null, limit: 1 })).toEqual({ uploads: [], next: null })
+    })
+
+    it.each(['..', '.', '../x', './/x'])('means exactly the key it says, also with %s in it', async (name) => {
+      const key = `${newKey()}/${name}`
+      const ossUploadId = await store.initiateUpload(key, attributes)
+      expect(await store.findUploads(key)).toEqual([ossUploadId])
+      expect(await store.listParts(key, ossUploadId, { after: 0, limit: 1 })).toEqual({ parts: [], nextAfter: null })
+      expect(await store.headObject(key)).toBeNull()
+      expect(await store.abortUpload(key, ossUploadId)).toBe('aborted')
     })
 
     it('knows its own rights', async () => {

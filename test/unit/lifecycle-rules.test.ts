@@ -4,13 +4,12 @@ import { loadConfig } from '../../server/config.ts'
 import {
   judgeLifecycle,
   lifecycleComplaint,
-  mergeLifecycle,
-  mergeLifecycles,
   OWN_DIRECT_RULE_ID,
   OWN_RULE_ID,
   ownRule,
   readAbortRules,
 } from '../../server/oss/lifecycle-rules.ts'
+import { mergeLifecycle, mergeLifecycles } from '../../server/oss/merge-lifecycle.ts'
 import { uploadPlaces } from '../../server/upload-places.ts'
 import '../support/fixed-seed.ts'
 
@@ -157,6 +156,48 @@ describe('merging the rule', () => {
     ['that is switched off', abort('', 9, { status: 'Disabled' })],
   ])('changes no rule of somebody else’s %s: OSS would take no other beside it', (_, rule) => {
     expect(mergeLifecycle(document(rule), place)).toBeNull()
+  })
+
+  const old = ownRule({ ...place, ttlSeconds: 86_400 })
+  const staging = ownRule({ ...place, keyPrefix: 'staging/' })
+  const ids = (xml: string | null) => (xml === null ? [] : readAbortRules(xml).map(({ id }) => id))
+
+  it.each([
+    ['a comment that looks like a rule', document(`<!-- ${old} -->`, old)],
+    ['a comment that ends a rule early', document(expire('a').replace('<Prefix>', '<!-- </Rule> --><Prefix>'), old)],
+    ['a comment after the end', `${document(old)}<!-- </LifecycleConfiguration> -->`],
+    ['a comment in our rule', document(old.replace('<Prefix>', '<!-- 2026 --><Prefix>'))],
+    ['CDATA around what our id is', document(old.replace(OWN_RULE_ID, `<![CDATA[${OWN_RULE_ID}]]>`))],
+    ['CDATA that looks like a rule', document(expire(`<![CDATA[${old}]]>`))],
+    ['an empty rule before ours', document('<Rule/>', old)],
+    ['an empty rule with a blank', document(expire('a'), '<Rule />', old, expire('b'))],
+    ['a rule within another element', document(`<Rules>${abort('videos/', 3)}</Rules>`)],
+    ['entities of its own', `<!DOCTYPE x [<!ENTITY r "a">]>${document(expire('&r;'))}`],
+  ])('is refused where a document is not plainly its rules: %s', (_, xml) => {
+    expect(mergeLifecycle(xml, place)).toBeNull()
+  })
+
+  it.each([
+    ['attributes', old.replace('<ID>', '<ID a="1">')],
+    ['attributes of the rule', old.replace('<Rule>', '<Rule xmlns="x">')],
+    ['blanks and lines', old.replace('<ID>', '<ID>\n   ').replace('</Rule>', '\n</Rule >')],
+    ['blanks in its tags', old.replaceAll('</ID>', '</ID >').replaceAll('<Prefix>', '<Prefix\n>')],
+  ])('mends its own rule also with %s, and leaves no second of its id', (_, rule) => {
+    const merged = mergeLifecycle(document(expire('a'), rule, expire('b')), place)
+    expect(ids(merged)).toEqual([OWN_RULE_ID])
+    expect(judge(merged).verdict).toBe('covered')
+    expect(merged).toContain(expire('a'))
+    expect(merged).toContain(expire('b'))
+  })
+
+  it('takes no id that is there, however it is written', () => {
+    const other = staging.replace('<ID>', '<ID  x="y">\n').replace('</ID>', ' </ID >')
+    expect(ids(mergeLifecycle(document(other), place))).toEqual([OWN_RULE_ID, `${OWN_RULE_ID}-2`])
+  })
+
+  it('keeps entities in rules of others', () => {
+    const other = abort('a&amp;b/&#x65;', 3, { id: '&lt;x&gt;' })
+    expect(mergeLifecycle(document(other), place)).toContain(other)
   })
 
   it('holds for any rules: all others stay, in order, the prefix is covered, and a second time changes nothing', () => {

@@ -162,6 +162,10 @@ DROP INDEX "uploads_due_idx";
 CREATE INDEX "uploads_due_idx" ON "uploads"("due_at") WHERE "state" IN ('pending', 'completing', 'aborting');
 CREATE INDEX "uploads_ended_due_idx" ON "uploads"("due_at") WHERE "due_at" IS NOT NULL AND "state" IN ('completed', 'aborted');
 CREATE INDEX "uploads_check_idx" ON "uploads"("due_at") WHERE "state" = 'uploading';
+-- What OSS should know, in the order in which it lists: ended uploads, many under any prefix, are not walked through.
+CREATE INDEX "uploads_uploading_key_idx" ON "uploads"("bucket", "key") WHERE "state" = 'uploading' AND "oss_upload_id" IS NOT NULL;
+-- Until when are there credentials for this key?
+CREATE INDEX "credential_grants_resource_expires_at_idx" ON "credential_grants"("resource", "expires_at");
 
 -- Administrators' lists: each state in each order, of everybody and of one tenant. What else they filter by stands at the end, so that
 -- rows are left out without being looked up.

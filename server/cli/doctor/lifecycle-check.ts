@@ -1,12 +1,7 @@
 import type { Config } from '../../config.ts'
 import type { BucketSettings } from '../../oss/bucket-settings.ts'
-import {
-  judgeLifecycle,
-  lifecycleComplaint,
-  mergeLifecycle,
-  ownRule,
-  readAbortRules,
-} from '../../oss/lifecycle-rules.ts'
+import { judgeLifecycle, lifecycleComplaint, ownRule, readAbortRules } from '../../oss/lifecycle-rules.ts'
+import { mergeLifecycle } from '../../oss/merge-lifecycle.ts'
 import { type UploadPlace, uploadPlaces } from '../../upload-places.ts'
 import { type Finding, failed, ok, skipped } from './finding.ts'
 import { isLackOfRight } from './rights-check.ts'

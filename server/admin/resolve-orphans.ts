@@ -1,0 +1,115 @@
+import type { EndpointInput, Endpoints, OrphanAction, ResolvedOrphan } from '@partway/client/contract'
+import { findUploadsByKeys } from '../db/orphan-rows.ts'
+import type { Answer, Deps, RequestContext } from '../deps.ts'
+import type { Principal } from '../principal.ts'
+import { Problem } from '../problem.ts'
+import { abortUntilGone } from '../uploads/abort-until-gone.ts'
+import { settleLostUpload } from '../uploads/reconcile-upload.ts'
+import { adminReach } from './admin-reach.ts'
+import { adoptOrphan, isAdopted, ownerOf } from './adopt-orphan.ts'
+import { examineSuspect } from './examine-suspect.ts'
+import { mapInParallel } from './map-in-parallel.ts'
+import { type NamedOrphan, readOrphanId } from './orphan-id.ts'
+import { type FoundOrphan, refusalOf } from './orphan-standing.ts'
+
+const workers = 4
+
+type Resolution = Omit<ResolvedOrphan, 'id'>
+
+const done = (outcome: Resolution['outcome'], uploadId: string | null): Resolution => ({
+  outcome,
+  reason: 'done',
+  uploadId,
+})
+const left = (reason: Resolution['reason'], uploadId: string | null = null): Resolution => ({
+  outcome: 'left',
+  reason,
+  uploadId,
+})
+
+/**
+ * Adopts, aborts or closes some orphans. Each is asked about anew by its id, so that whatever was listed is believed no longer; one that
+ * fails keeps the others from nothing. With `dryRun` all is asked and answered alike, and nothing changed. Throws `invalid-request` for an
+ * id that was not given to this administrator: then nothing is done at all.
+ */
+export async function resolveOrphans(
+  deps: Deps,
+  principal: Principal,
+  { body }: EndpointInput<Endpoints['resolveOrphans']>,
+  { log }: Pick<RequestContext, 'log'>,
+): Promise<Answer<{ orphans: ResolvedOrphan[] }>> {
+  const { action, ids, dryRun: isDryRun = false } = body
+  const reach = adminReach(principal)
+  const named = await Promise.all(ids.map((id) => readOrphanId(deps, reach, id)))
+  const orphans = await mapInParallel(assertAllNamed(named), workers, async (orphan, index) => {
+    const resolution = await resolveOrphan(deps, reach, action, orphan, isDryRun).catch((error: unknown) =>
+      failed(log, orphan, error),
+    )
+    if (resolution.reason === 'done' && !isDryRun) {
+      const by = { tenant: principal.tenant, subject: principal.subject }
+      log.warn({ ...orphan, uploadId: resolution.uploadId, by }, `an orphan was ${resolution.outcome}`)
+    }
+    return { id: ids[index] ?? '', ...resolution }
+  })
+  return { status: 200, body: { orphans } }
+}
+
+function assertAllNamed(named: readonly (NamedOrphan | null)[]): NamedOrphan[] {
+  const errors = named.flatMap((orphan, index) =>
+    orphan === null ? [{ detail: 'must be the id of an orphan from a list', pointer: `/body/ids/${index}` }] : [],
+  )
+  if (errors.length > 0) throw new Problem('invalid-request', 'An id is not one of ours.', { errors })
+  return named.filter((orphan) => orphan !== null)
+}
+
+async function resolveOrphan(
+  deps: Deps,
+  reach: string | null,
+  action: OrphanAction,
+  named: NamedOrphan,
+  isDryRun: boolean,
+): Promise<Resolution> {
+  const [row = null] = await findUploadsByKeys(deps.db.prisma, deps.objects.bucket, [named.key])
+  if (row !== null && reach !== null && row.tenant !== reach) return left('not-an-orphan')
+  // Asked for a second time, the first answer having been lost.
+  if (row !== null && action === 'adopt' && isAdopted(row, named.ossUploadId)) return done('adopted', row.id)
+  const found = await examineSuspect(deps, named, row)
+  if (found === null) return left('not-an-orphan', row?.id)
+  if (found === 'in-motion') return left('busy', row?.id)
+  const refusal = refusalOf(found, action)
+  if (refusal !== null) return left(refusal, found.row?.id)
+  switch (action) {
+    case 'adopt':
+      return adopt(deps, reach, found, isDryRun)
+    case 'abort':
+      // Of a key, and not of an object: whatever was completed there stays.
+      if (!isDryRun) await abortUntilGone(deps.objects, found.key, found.ossUploadId)
+      return done('aborted', found.row?.id ?? null)
+    case 'close':
+      return close(deps, found, isDryRun)
+  }
+}
+
+async function adopt(deps: Deps, reach: string | null, found: FoundOrphan, isDryRun: boolean): Promise<Resolution> {
+  const tenant = await ownerOf(deps, found, reach)
+  if (tenant === null) return left('unknown-owner')
+  if (isDryRun) return done('adopted', null)
+  const adopted = await adoptOrphan(deps, found, tenant)
+  return adopted ? done('adopted', adopted.id) : left('wrong-action')
+}
+
+async function close(deps: Deps, { row }: FoundOrphan, isDryRun: boolean): Promise<Resolution> {
+  if (row === null) return left('not-an-orphan')
+  if (isDryRun) return done('closed', row.id)
+  const { state } = await settleLostUpload(deps, row)
+  // What came of it, or somebody else is at it.
+  const isSettled = state === 'completed' || state === 'aborting' || state === 'aborted'
+  return isSettled ? done('closed', row.id) : left('busy', row.id)
+}
+
+/** What OSS could not be asked is told of this one; a database that is down fails them all. */
+function failed(log: RequestContext['log'], orphan: NamedOrphan, error: unknown): Resolution {
+  if (!(error instanceof Problem)) throw error
+  log.warn({ ...orphan, err: error }, 'an orphan could not be resolved')
+  return { outcome: 'failed', reason: 'storage-unavailable', uploadId: null }
+}
