@@ -523,6 +523,8 @@ export type EndpointInput<E extends Endpoint> = {
   body: InputOf<E, 'body'>
 }
 
+/** What stands for the braces of a path. */
+export type RequestParams<Name extends EndpointName> = WireOf<Endpoints[Name], 'params'>
 /** The JSON a client sends. */
 export type RequestBody<Name extends EndpointName> = WireOf<Endpoints[Name], 'body'>
 /** The query a client sends, as text. */

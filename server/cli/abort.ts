@@ -7,7 +7,7 @@ export const abortCommand = new Command('abort')
   .argument('<id>', 'the upload’s id', parseUploadId)
   .option('--json', 'print the upload as JSON')
   .action(async (id: string, { json }: { json?: boolean }) => {
-    const { upload } = await call('abortUpload', { id })
+    const { upload } = await call('abortUpload', { params: { id } })
     console.log(json ? JSON.stringify(upload) : `${upload.id} is ${upload.state}.`)
   })
 

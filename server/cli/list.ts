@@ -1,65 +1,72 @@
 import { type Upload, uploadStates } from '@partway/client/contract'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { limitOption } from './admin-options.ts'
 import { call } from './call.ts'
+import { createListing, type ListingLook } from './listing.ts'
+import { type FormatOptions, formatOf, withFormats } from './output-format.ts'
+import { findSession } from './session.ts'
 import { bytesInWords } from './upload-words.ts'
 
-interface ListOptions {
-  state?: string
+interface ListOptions extends FormatOptions {
+  state?: Upload['state']
   limit: number
-  json?: boolean
 }
 
-export const listCommand = new Command('list')
-  .description('show uploads, newest first')
-  .addOption(new Option('--state <state>', 'only those in this state').choices(uploadStates))
-  .addOption(new Option('--limit <count>', 'how many at most').argParser(parseCount).default(50))
-  .option('--json', 'one JSON object per line')
-  .action(async ({ state, limit, json }: ListOptions) => {
-    const uploads = await newest(limit, state)
-    if (json) for (const upload of uploads) console.log(JSON.stringify(upload))
-    else console.log(uploads.length === 0 ? 'There are no uploads.' : asTable(uploads))
-  })
+const PAGE = 100
 
-async function newest(limit: number, state: string | undefined): Promise<Upload[]> {
-  const uploads: Upload[] = []
-  let cursor: string | null = null
-  do {
-    const query: Record<string, string> = { limit: String(Math.min(100, limit - uploads.length)) }
-    if (state !== undefined) query.state = state
-    if (cursor !== null) query.cursor = cursor
-    const page: { uploads: Upload[]; nextCursor: string | null } = await call('listUploads', { query })
-    uploads.push(...page.uploads)
-    cursor = page.nextCursor
-  } while (cursor !== null && uploads.length < limit)
-  return uploads
+export const listCommand = withFormats(
+  new Command('list')
+    .description('show uploads, newest first')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(uploadStates))
+    .addOption(limitOption('how many at most', 50))
+    .action(async ({ state, limit, ...format }: ListOptions) => {
+      const session = await findSession()
+      const listing = createListing(formatOf(format), look)
+      let cursor: string | null = null
+      do {
+        const query = { state, cursor: cursor ?? undefined, limit: String(Math.min(PAGE, limit - listing.count)) }
+        const page: { uploads: Upload[]; nextCursor: string | null } = await call('listUploads', { query }, session)
+        listing.add(page.uploads)
+        cursor = page.nextCursor
+      } while (cursor !== null && listing.count < limit)
+      listing.end('There are no uploads.')
+    }),
+)
+
+const look: ListingLook<Upload> = {
+  columns: [
+    { title: 'ID', text: ({ id }) => id },
+    { title: 'STATE', text: ({ state }) => state },
+    { title: 'STORED', text: (upload) => `${percentStored(upload)} % of ${bytesInWords(upload.sizeBytes)}` },
+    {
+      title: 'LAST ACTIVITY (UTC)',
+      text: ({ lastActivityAt }) => lastActivityAt.slice(0, 19).replace('T', ' '),
+      leaves: 0,
+    },
+    { title: 'FILE', text: ({ fileName }) => fileName, shrinksTo: 12 },
+  ],
+  csv: [
+    'id',
+    'state',
+    'fileName',
+    'contentType',
+    'sizeBytes',
+    'partSizeBytes',
+    'partCount',
+    'storedBytes',
+    'bucket',
+    'key',
+    'createdAt',
+    'lastActivityAt',
+    'expiresAt',
+    'completedAt',
+    'etag',
+    'crc64',
+    'abortReason',
+  ],
 }
 
-function asTable(uploads: readonly Upload[]): string {
-  const rows = uploads.map(({ id, state, storedBytes, sizeBytes, lastActivityAt, fileName }) => [
-    id,
-    state,
-    `${percent(state, storedBytes, sizeBytes)} of ${bytesInWords(sizeBytes)}`,
-    lastActivityAt.slice(0, 19).replace('T', ' '),
-    fileName,
-  ])
-  const table = [['ID', 'STATE', 'STORED', 'LAST ACTIVITY (UTC)', 'FILE'], ...rows]
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-function percent(state: Upload['state'], storedBytes: number, sizeBytes: number): string {
-  if (state === 'completed' || sizeBytes === 0) return state === 'completed' ? '100 %' : '0 %'
-  return `${Math.floor((storedBytes / sizeBytes) * 100)} %`
-}
-
-function parseCount(text: string): number {
-  if (!/^[1-9][0-9]{0,4}$/.test(text)) throw new InvalidArgumentError('Give a number from 1 to 99999.')
-  return Number(text)
+function percentStored({ state, storedBytes, sizeBytes }: Upload): number {
+  if (state === 'completed') return 100
+  return sizeBytes === 0 ? 0 : Math.floor((storedBytes / sizeBytes) * 100)
 }

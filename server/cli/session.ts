@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import type { Scope } from '@partway/client/contract'
 import { type CliConfig, loadCliConfig } from '../config.ts'
-import { mintDevToken } from '../dev-token.ts'
+import { type DevClaims, mintDevToken } from '../dev-token.ts'
+import { EVERY_TENANT } from '../principal.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
 import { type LocalFile, readLocalFile } from './local-file.ts'
 
@@ -18,14 +18,14 @@ export interface Session {
 /**
  * Finds server and token for a command, in this order: PARTWAY_URL and PARTWAY_TOKEN; else the server in local mode that
  * runs on this data directory (PARTWAY_DATA_DIR, by default `.partway/`), with tokens minted from its own secret.
- * With PARTWAY_URL alone, tokens are minted only if it names that local server. `scopes` is what a minted token holds.
+ * With PARTWAY_URL alone, tokens are minted only if it names that local server. `holder` is whom a minted token speaks for.
  * Throws CommandFailure: `usage` when no server is known, `unauthorized` when no token can be had.
  *
  *     const { baseUrl, token } = await findSession()
  *     const client = createUploadClient({ baseUrl, token })
  */
 export async function findSession(
-  scopes: readonly Scope[] = ['uploads', 'credentials'],
+  holder: TokenHolder = LOCAL_USER,
   config: CliConfig = loadCliConfig(),
 ): Promise<Session> {
   const local = await readLocalFile(config.dataDir)
@@ -42,7 +42,7 @@ export async function findSession(
   if (!isLocal) {
     throw new CommandFailure(exitCode.unauthorized, `PARTWAY_TOKEN is not set, and ${baseUrl} is not a local server.`)
   }
-  return { baseUrl, token: () => mintLocalToken(local, scopes, config), isLocal }
+  return { baseUrl, token: () => mintLocalToken(local, holder, config), isLocal }
 }
 
 /** Whether two base URLs are of one server: this machine has several names for itself. */
@@ -57,15 +57,20 @@ export function isSameServer(one: string, other: string): boolean {
 
 const LOCAL_TOKEN_SECONDS = 900
 
-async function mintLocalToken(local: LocalFile, scopes: readonly Scope[], config: CliConfig): Promise<string> {
+async function mintLocalToken(local: LocalFile, holder: TokenHolder, config: CliConfig): Promise<string> {
   const secret =
     local.secretFile === null ? config.jwtSecret : await readFile(local.secretFile, 'utf8').catch(() => null)
   if (!secret) {
     throw new CommandFailure(exitCode.unauthorized, 'The local server has a JWT_SECRET of its own: set PARTWAY_TOKEN.')
   }
   const signer = { secret: secret.trim(), issuer: local.issuer, audience: local.audience }
-  return mintDevToken(signer, { subject: LOCAL_SUBJECT, scopes, ttlSeconds: LOCAL_TOKEN_SECONDS })
+  return mintDevToken(signer, { ...holder, ttlSeconds: LOCAL_TOKEN_SECONDS })
 }
+
+export type TokenHolder = Pick<DevClaims, 'subject' | 'tenant' | 'scopes'>
 
 /** Who the CLI is to a local server; the user token that `partway serve` prints is of the same subject. */
 export const LOCAL_SUBJECT = 'local-user'
+export const LOCAL_USER: TokenHolder = { subject: LOCAL_SUBJECT, scopes: ['uploads', 'credentials'] }
+/** Who it is for the commands of administrators: it sees every tenant, as the admin token does that `partway serve` prints. */
+export const LOCAL_ADMIN: TokenHolder = { subject: 'local-admin', tenant: EVERY_TENANT, scopes: ['admin'] }

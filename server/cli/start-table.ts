@@ -1,9 +1,8 @@
 import type { Config } from '../config.ts'
 import { mintDevToken } from '../dev-token.ts'
 import { urlTo } from '../oss-config.ts'
-import { EVERY_TENANT } from '../principal.ts'
 import { packageVersion } from '../version.ts'
-import { LOCAL_SUBJECT } from './session.ts'
+import { LOCAL_ADMIN, LOCAL_USER, type TokenHolder } from './session.ts'
 
 const TOKEN_SECONDS = 7 * 86_400
 
@@ -27,16 +26,10 @@ export function startTable(config: Config, port: number): string {
   const { key, issuer, audience } = config.jwt
   if (key?.kind === 'secret') {
     const signer = { secret: key.secret, issuer, audience }
-    const user = { subject: LOCAL_SUBJECT, scopes: ['uploads', 'credentials'] as const, ttlSeconds: TOKEN_SECONDS }
-    const admin = {
-      subject: 'local-admin',
-      tenant: EVERY_TENANT,
-      scopes: ['admin'] as const,
-      ttlSeconds: TOKEN_SECONDS,
-    }
-    const userToken = mintDevToken(signer, user)
+    const mintFor = (holder: TokenHolder) => mintDevToken(signer, { ...holder, ttlSeconds: TOKEN_SECONDS })
+    const userToken = mintFor(LOCAL_USER)
     if (config.webPages) rows.unshift(['Page', `${url}/#token=${userToken}`])
-    rows.push(['User token', userToken], ['Admin token', mintDevToken(signer, admin)])
+    rows.push(['User token', userToken], ['Admin token', mintFor(LOCAL_ADMIN)])
   }
   rows.push(['Upload', 'npx partway upload ./some-file'])
   const width = Math.max(...rows.map(([name]) => name.length))

@@ -12,12 +12,24 @@ export function parseSeconds(text: string): number {
   throw new InvalidArgumentError('Give a number of seconds.')
 }
 
-const unitBytes: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+const unitBytes: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
 
 /** `16MiB`, `16M`, `16777216`: binary units, 1 MiB to 5 GiB. */
 export function parsePartSize(text: string): number {
-  const [, digits, unit] = /^([0-9]{1,12})(?:([kmg])(?:i?b)?)?$/i.exec(text) ?? []
-  const bytes = digits === undefined ? 0 : Number(digits) * (unitBytes[unit?.toLowerCase() ?? ''] ?? 0)
+  const bytes = bytesIn(text)
   if (bytes >= MIN_PART_BYTES && bytes <= MAX_PART_BYTES) return bytes
   throw new InvalidArgumentError('Give a size from 1MiB to 5GiB, such as 16MiB.')
+}
+
+/** The same without bounds, but those of a number of bytes. */
+export function parseBytes(text: string): number {
+  const bytes = bytesIn(text)
+  if (bytes <= Number.MAX_SAFE_INTEGER) return bytes
+  throw new InvalidArgumentError('Give a size such as 1048576, 100MiB or 2GiB.')
+}
+
+/** NaN when `text` is no size. */
+function bytesIn(text: string): number {
+  const [, digits, unit] = /^([0-9]{1,16})(?:([kmgt])(?:i?b)?)?$/i.exec(text) ?? []
+  return Number(digits) * (unitBytes[unit?.toLowerCase() ?? ''] ?? Number.NaN)
 }

@@ -5,7 +5,7 @@ import { createDirectoryRecordStore, createUploadClient, defaultRetryPolicy } fr
 import { Command, Option } from 'commander'
 import { loadCliConfig } from '../config.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
-import { findSession } from './session.ts'
+import { findSession, LOCAL_USER } from './session.ts'
 import { parseCount, parsePartSize, parseSeconds } from './upload-arguments.ts'
 import { createUploadDisplay } from './upload-display.ts'
 import { asCommandFailure } from './upload-failure.ts'
@@ -76,7 +76,10 @@ async function upload(file: string, options: UploadCommandOptions): Promise<void
     )
   }
   const config = loadCliConfig()
-  const session = await findSession(options.mode === 'presigned' ? ['uploads'] : ['uploads', 'credentials'], config)
+  const session = await findSession(
+    options.mode === 'presigned' ? { ...LOCAL_USER, scopes: ['uploads'] } : LOCAL_USER,
+    config,
+  )
   // Asked once here, so that a missing token is said at once and not taken for an outage.
   await session.token()
   const recordDir = options.recordDir ?? (session.isLocal ? join(config.dataDir, 'records') : userRecordDir())

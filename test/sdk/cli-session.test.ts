@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call } from '../../server/cli/call.ts'
 import { exitCode } from '../../server/cli/exit-code.ts'
 import { writeLocalFile } from '../../server/cli/local-file.ts'
-import { findSession } from '../../server/cli/session.ts'
+import { findSession, LOCAL_USER } from '../../server/cli/session.ts'
 import { loadCliConfig } from '../../server/config.ts'
 
 let dataDir: string
@@ -21,7 +21,7 @@ afterAll(() => rm(dataDir, { recursive: true, force: true }))
 describe('the server a command talks to', () => {
   const sessionFor = (url: string) => {
     const config = loadCliConfig({ PARTWAY_DATA_DIR: dataDir, PARTWAY_URL: url })
-    return findSession(['uploads'], { ...config, jwtSecret: 'a-secret-of-thirty-two-bytes-or-so' })
+    return findSession(LOCAL_USER, { ...config, jwtSecret: 'a-secret-of-thirty-two-bytes-or-so' })
   }
 
   it('is the local one under any of this machine’s names, and gets a token of its own', async () => {
