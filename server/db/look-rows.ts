@@ -107,7 +107,7 @@ export type AbortCondition =
   | { reason: 'expired'; staleAfterSeconds: number; ttlSeconds: number }
   | { reason: 'user'; lastActivityAt: Date }
 
-/** uploading → aborting by whoever holds the look. The row lock decides the race with a grant: none may be alive. */
+/** uploading → aborting by whoever holds the look and has read ListParts. The row lock decides the race with a grant: none may be alive. */
 export async function beginSweepAbort(
   sql: Queries,
   held: HeldRow,
@@ -120,7 +120,8 @@ export async function beginSweepAbort(
       : Prisma.sql`(last_activity_at < now() - ${seconds(condition.staleAfterSeconds)}
           OR created_at < now() - ${seconds(condition.ttlSeconds)})`
   const [row] = await sql.$queryRaw<RawUpload[]>`
-    UPDATE uploads SET state = 'aborting', ${freshLease(leaseSeconds)}, abort_reason = ${condition.reason}
+    UPDATE uploads SET state = 'aborting', ${freshLease(leaseSeconds)}, abort_reason = ${condition.reason},
+      reconciled_at = now()
     WHERE ${isHeld(held)} AND state = 'uploading' AND ${hasNoLiveGrant} AND ${isMet} RETURNING ${uploadColumns}`
   return row ? toUploadRow(row) : null
 }

@@ -230,8 +230,9 @@ export function markAborted(sql: Queries, id: string, lookAgainSeconds: number):
 }
 
 /** Nothing more is due on an aborted row. */
-export async function closeAborted(sql: Queries, id: string): Promise<void> {
-  await sql.$executeRaw`UPDATE uploads SET due_at = NULL WHERE id = ${id} AND state = 'aborted'`
+export function closeAborted(sql: Queries, id: string): Promise<UploadRow | null> {
+  return one(sql.$queryRaw<RawUpload[]>`
+    UPDATE uploads SET due_at = NULL WHERE id = ${id} AND state = 'aborted' RETURNING ${uploadColumns}`)
 }
 
 /** Takes a row of `bucket` that is on its way and whose lease has run out, the longest overdue, for `leaseSeconds`. Instances never take

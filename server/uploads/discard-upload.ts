@@ -36,8 +36,8 @@ export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> 
     // Credentials allow Initiate and Complete as well: an upload that was given up must not look finished.
     if (row.credentialsAliveUntil !== null) await deleteOwnObject(deps, row)
     const waitSeconds = foundSome ? LOOK_AGAIN_SECONDS : lastLookInSeconds(row)
-    if (waitSeconds > 0) await setDue(deps.db.prisma, row, 'aborted', waitSeconds)
-    else await closeAborted(deps.db.prisma, row.id)
+    if (waitSeconds === 0) return (await closeAborted(deps.db.prisma, row.id)) ?? rereadUpload(deps, row.id)
+    await setDue(deps.db.prisma, row, 'aborted', waitSeconds)
     return rereadUpload(deps, row.id)
   })
 }

@@ -25,26 +25,36 @@ export async function lookAtUpload(deps: Deps, row: UploadRow, rule: SweepRule):
     const listed = await readStoredParts(deps.objects, row)
     if (!listed) return { ...judgeEnd(await settleLostUpload(deps, row)), storedBytes: 0 }
     const storedBytes = listed.reduce((sum, part) => sum + part.sizeBytes, 0)
-    const current = (await replaceParts(deps.db, row.id, knownParts(row, listed))) ?? (await rereadUpload(deps, row.id))
-    return { ...(await giveUpIfOver(deps, row, current, rule)), storedBytes }
+    const known = knownParts(row, listed)
+    const hasGrown = known.reduce((sum, part) => sum + part.sizeBytes, 0) > row.storedBytes
+    // What is going to be discarded need not be written down part by part. Whoever reports or sends meanwhile makes the statement fail.
+    const atOnce = hasGrown ? null : await giveUp(deps, row, row, rule)
+    if (atOnce) return { ...atOnce, storedBytes }
+    const current = (await replaceParts(deps.db, row.id, known)) ?? (await rereadUpload(deps, row.id))
+    return { ...(await giveUpOrLeave(deps, row, current, rule)), storedBytes }
   })
 }
 
-async function giveUpIfOver(deps: Deps, row: UploadRow, current: UploadRow, rule: SweepRule): Promise<Verdict> {
-  if (current.state !== 'uploading') return judgeState(current)
+/** Null: it may not be given up. `current`: as it was last read. */
+async function giveUp(deps: Deps, row: UploadRow, current: UploadRow, rule: SweepRule): Promise<Verdict | null> {
   const judged = judgeLife(current, rule, current.storedBytes > row.storedBytes)
-  if (judged.outcome === 'aborted') {
-    const condition =
-      rule.kind === 'asked'
-        ? ({ reason: 'user', lastActivityAt: current.lastActivityAt } as const)
-        : ({ reason: 'expired', ...rule } as const)
-    const aborting = await beginSweepAbort(deps.db.prisma, row, condition, LEASE_SECONDS)
-    if (aborting) {
-      await discardUpload(deps, aborting)
-      return judged
-    }
-  }
+  if (judged.outcome !== 'aborted') return null
+  const condition =
+    rule.kind === 'asked'
+      ? ({ reason: 'user', lastActivityAt: current.lastActivityAt } as const)
+      : ({ reason: 'expired', ...rule } as const)
+  const aborting = await beginSweepAbort(deps.db.prisma, row, condition, LEASE_SECONDS)
+  if (!aborting) return null
+  await discardUpload(deps, aborting)
+  return judged
+}
+
+async function giveUpOrLeave(deps: Deps, row: UploadRow, current: UploadRow, rule: SweepRule): Promise<Verdict> {
+  if (current.state !== 'uploading') return judgeState(current)
+  const givenUp = await giveUp(deps, row, current, rule)
+  if (givenUp) return givenUp
   await endLook(deps.db.prisma, row)
+  const judged = judgeLife(current, rule, current.storedBytes > row.storedBytes)
   if (judged.outcome === 'left') return judged
   // Somebody was faster: granted, reported, completed or aborted.
   const moved = await rereadUpload(deps, row.id)

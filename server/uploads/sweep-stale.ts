@@ -8,12 +8,10 @@ import { LEASE_SECONDS } from './upload-state.ts'
 import { workThrough } from './work-through.ts'
 
 // A look is a few calls to OSS one after the other. This many at once keep a process busy, and neither its memory nor OSS full.
-const workers = 12
-const batchSize = 24
+const sweepWorkers = 12
 const lookWorkers = 4
-const looksPerBatch = 8
-// Long before a lease runs out.
-const longestWaitMs = (LEASE_SECONDS * 1000) / 3
+// So that a lease is renewed before it runs out, even of an upload that has waited so long for a worker.
+const longestWaitMs = (LEASE_SECONDS * 1000) / 2
 const schedulesPerRun = 10_000
 
 /**
@@ -23,8 +21,7 @@ const schedulesPerRun = 10_000
  */
 export async function sweepStale(deps: Deps, signal?: AbortSignal): Promise<Readonly<SweepCounts>> {
   const { staleAfterSeconds, ttlSeconds } = deps.config.uploads
-  const about = { kind: 'sweep', isDryRun: false, by: null, tenant: null, olderThanSeconds: staleAfterSeconds } as const
-  const report = createSweepReport(deps, about)
+  const report = createSweepReport(deps, aboutOwn(deps))
   try {
     for (const [by, olderThanSeconds] of [
       ['idle', staleAfterSeconds],
@@ -34,13 +31,13 @@ export async function sweepStale(deps: Deps, signal?: AbortSignal): Promise<Read
       let after: SweepPosition = null
       await workThrough({
         claim: async () => {
-          const page = { after, limit: batchSize }
+          const page = { after, limit: sweepWorkers }
           const rows = await claimStaleUploads(deps.db.prisma, deps.objects.bucket, order, page, LEASE_SECONDS)
           after = positionAfter(rows, order, after)
           return rows
         },
         work: async (row) => report.count(await lookSafely(deps, row)),
-        workers,
+        workers: sweepWorkers,
         longestWaitMs,
         signal,
       })
@@ -52,30 +49,44 @@ export async function sweepStale(deps: Deps, signal?: AbortSignal): Promise<Read
   return report.counts
 }
 
-/** Asks OSS about every open upload whose daily look is due, or whose holder has died. Never held up by what {@link sweepStale} finds. Returns
- *  how many. */
+/** Asks OSS about every open upload whose daily look is due, or whose holder has died. Never held up by what {@link sweepStale} finds. Those that
+ *  come to their end by it stand in a report, too. Returns how many it asked about. */
 export async function lookAtDueUploads(deps: Deps, signal?: AbortSignal): Promise<number> {
   let looks = 0
+  const report = createSweepReport(deps, aboutOwn(deps))
   await scheduleLooks(deps.db.prisma, schedulesPerRun)
-  await workThrough({
-    claim: () => claimDueLooks(deps.db.prisma, deps.objects.bucket, looksPerBatch, LEASE_SECONDS),
-    work: async (row) => {
-      looks++
-      await lookSafely(deps, row)
-    },
-    workers: lookWorkers,
-    longestWaitMs,
-    signal,
-  })
+  try {
+    await workThrough({
+      claim: () => claimDueLooks(deps.db.prisma, deps.objects.bucket, lookWorkers, LEASE_SECONDS),
+      work: async (row) => {
+        looks++
+        const look = await lookSafely(deps, row)
+        if (isEnd(look)) report.count(look)
+      },
+      workers: lookWorkers,
+      longestWaitMs,
+      signal,
+    })
+  } finally {
+    if (report.counts.examined > 0) await report.finish()
+  }
   return looks
 }
+
+/** What the server says of its own sweeps. */
+function aboutOwn({ config }: Pick<Deps, 'config'>) {
+  const olderThanSeconds = config.uploads.staleAfterSeconds
+  return { kind: 'sweep', isDryRun: false, by: null, tenant: null, olderThanSeconds } as const
+}
+
+const isEnd = ({ outcome }: Look) => outcome === 'aborted' || outcome === 'finished'
 
 async function lookSafely(deps: Deps, row: UploadRow): Promise<Look> {
   const { staleAfterSeconds, ttlSeconds } = deps.config.uploads
   try {
     const look = await lookAtUpload(deps, row, { kind: 'life', staleAfterSeconds, ttlSeconds })
     deps.metrics.uploadSwept(look)
-    if (look.outcome === 'aborted' || look.outcome === 'finished') {
+    if (isEnd(look)) {
       deps.log.info({ uploadId: row.id, outcome: look.outcome, reason: look.reason }, 'an upload was swept')
     }
     return look
