@@ -1,7 +1,10 @@
 import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
+import { getCors } from '../admin/get-cors.ts'
+import { getLifecycle } from '../admin/get-lifecycle.ts'
 import { listEvents } from '../admin/list-events.ts'
 import { listOrphans } from '../admin/list-orphans.ts'
+import { mendLifecycle } from '../admin/mend-lifecycle.ts'
 import { resolveOrphans } from '../admin/resolve-orphans.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
 import type { Deps } from '../deps.ts'
@@ -52,6 +55,9 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.listOrphans, (principal, input) => listOrphans(deps, principal, input))
   bind(api, endpoints.resolveOrphans, (principal, input, context) => resolveOrphans(deps, principal, input, context))
+  bind(api, endpoints.getLifecycle, (principal) => getLifecycle(deps, principal))
+  bind(api, endpoints.mergeLifecycle, (principal, _input, context) => mendLifecycle(deps, principal, context))
+  bind(api, endpoints.getCors, (principal, _input, context) => getCors(deps, principal, context))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
 
   refuseOtherMethods(router, Object.values(endpoints))
