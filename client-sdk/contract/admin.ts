@@ -296,8 +296,12 @@ export const Cors = z
     verdicts: z.array(
       z.object({
         origin: z.string(),
-        verdict: z.enum(['allowed', 'refused', 'unknown']),
-        complaint: z.string().nullable(),
+        verdict: z.enum(['allowed', 'refused', 'unknown']).meta({
+          description: '`unknown`: the bucket’s public endpoint gave no answer.',
+        }),
+        complaint: z.string().nullable().meta({
+          description: 'In words. Null: all is well. Also for `allowed`, when a page could not read all it should.',
+        }),
       }),
     ),
   })

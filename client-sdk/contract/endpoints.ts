@@ -440,7 +440,8 @@ export const endpoints = {
   getLifecycle: {
     method: 'GET',
     path: '/v1/admin/lifecycle',
-    summary: 'Whether the bucket’s lifecycle ends forgotten uploads; for administrators of all tenants',
+    summary:
+      'Whether the bucket’s lifecycle ends forgotten uploads; for administrators of all tenants. 403 also when the server itself may not look at it',
     scope: 'admin',
     replies: { 200: Lifecycle },
     problems: ['storage-unavailable'],
@@ -448,7 +449,8 @@ export const endpoints = {
   mergeLifecycle: {
     method: 'PUT',
     path: '/v1/admin/lifecycle',
-    summary: 'Add the rules the bucket’s lifecycle lacks; every other rule stays. For administrators of all tenants',
+    summary:
+      'Add the rules the bucket’s lifecycle lacks, all or, when one cannot be, none; every other rule stays. For administrators of all tenants. 403 also when the server itself may not change it',
     scope: 'admin',
     replies: { 200: Lifecycle },
     problems: ['storage-unavailable'],
@@ -459,7 +461,7 @@ export const endpoints = {
     summary: 'Whether the bucket lets web pages upload; for administrators of all tenants',
     scope: 'admin',
     replies: { 200: Cors },
-    problems: ['storage-unavailable'],
+    problems: [],
   },
   getTenant: {
     method: 'GET',

@@ -8,9 +8,10 @@ import { createTokenVerifier } from '../http/verify-token.ts'
 import { localSecret } from '../local-secret.ts'
 import { createLogger } from '../log.ts'
 import { type BucketSettings, createBucketSettings } from '../oss/bucket-settings.ts'
+import { pageOrigins } from '../oss/cors-preflight.ts'
 import { staticCredentials } from '../oss/credential-source.ts'
 import { urlTo } from '../oss-config.ts'
-import { checkCors, pageOrigins } from './cors-check.ts'
+import { checkCors } from './cors-check.ts'
 import { type Check, check, type Finding, ok } from './doctor/finding.ts'
 import { fixBucket } from './doctor/fix-bucket.ts'
 import { checkLifecycle } from './doctor/lifecycle-check.ts'
@@ -57,7 +58,7 @@ export async function checkEverything(given: Config, options: DoctorOptions = {}
   }
 }
 
-/** In local mode by the root key of the local cloud: elsewhere too, it is not the server who may change settings of the bucket. */
+/** In local mode by the root key of the local cloud: elsewhere too, the server needs no right to change settings of the bucket. */
 async function fix(config: Config, own: BucketSettings): Promise<Check[]> {
   const cors = await checkCors(config, await ownUrlOf(config)).catch(() => null)
   const lifecycle = await checkLifecycle(config, own).catch(() => null)

@@ -2,12 +2,15 @@ import { endpoints } from '@partway/client/contract'
 import { Router } from 'express'
 import { abortUploads } from '../admin/abort-uploads.ts'
 import { getAdminUpload } from '../admin/get-admin-upload.ts'
+import { getCors } from '../admin/get-cors.ts'
+import { getLifecycle } from '../admin/get-lifecycle.ts'
 import { getSummary } from '../admin/get-summary.ts'
 import { getTenant } from '../admin/get-tenant.ts'
 import { listAdminUploads } from '../admin/list-admin-uploads.ts'
 import { listEvents } from '../admin/list-events.ts'
 import { listOrphans } from '../admin/list-orphans.ts'
 import { listSweeps } from '../admin/list-sweeps.ts'
+import { mendLifecycle } from '../admin/mend-lifecycle.ts'
 import { resolveOrphans } from '../admin/resolve-orphans.ts'
 import { sweepUploads } from '../admin/sweep-uploads.ts'
 import { updateTenant } from '../admin/update-tenant.ts'
@@ -66,6 +69,9 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
   bind(api, endpoints.listEvents, (principal, input) => listEvents(deps, principal, input))
   bind(api, endpoints.listOrphans, (principal, input) => listOrphans(deps, principal, input))
   bind(api, endpoints.resolveOrphans, (principal, input, context) => resolveOrphans(deps, principal, input, context))
+  bind(api, endpoints.getLifecycle, (principal) => getLifecycle(deps, principal))
+  bind(api, endpoints.mergeLifecycle, (principal, _input, context) => mendLifecycle(deps, principal, context))
+  bind(api, endpoints.getCors, (principal, _input, context) => getCors(deps, principal, context))
   bind(api, endpoints.getTime, async () => ({ status: 200, body: { now: deps.now().toISOString() } }))
 
   refuseOtherMethods(router, Object.values(endpoints))

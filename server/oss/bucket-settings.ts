@@ -66,6 +66,13 @@ export function isDenied(error: unknown): boolean {
   return ossErrorOf(error)?.status === 403
 }
 
+/** Whether it said so for want of a right: a 403 for another reason, such as a wrong key or region, is no answer about rights. */
+export function isLackOfRight(error: unknown): boolean {
+  const said = ossErrorOf(error)
+  // HeadObject on an old cluster says no more than its status.
+  return said !== null && said.endpoint === undefined && /^(AccessDenied|Http403)$/.test(said.code)
+}
+
 /** What OSS itself said, where it said something. */
 export function ossErrorOf(error: unknown): OssError | null {
   if (error instanceof OssError) return error

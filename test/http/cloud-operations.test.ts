@@ -1,4 +1,5 @@
-import type { Upload } from '@partway/client/contract'
+import { randomUUID } from 'node:crypto'
+import type { Orphan, ResolvedOrphan, Upload } from '@partway/client/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Check } from '../../server/cli/doctor/finding.ts'
 import { checkEverything } from '../../server/cli/doctor-checks.ts'
@@ -6,9 +7,11 @@ import {
   type CloudOperation,
   type CloudOperationUse,
   cloudOperations,
+  directActionsOfServer,
   type Sender,
 } from '../../server/cloud-operations.ts'
 import type { Config } from '../../server/config.ts'
+import type { DevClaims } from '../../server/dev-token.ts'
 import { LOCAL_ACCOUNT_ID, LOCAL_ROLE_ARN, localServerUser } from '../../server/local-identities.ts'
 import { createBucketSettings } from '../../server/oss/bucket-settings.ts'
 import { staticCredentials } from '../../server/oss/credential-source.ts'
@@ -25,11 +28,12 @@ import { send } from '../local-cloud/send.ts'
 import { type Api, createApi, createFor, foldedCrc64, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { ROOT_KEY, TEST_BUCKET } from '../support/local-cloud.ts'
+import { beginOutside } from '../support/strays.ts'
 
 /* The table of operations against what is really sent: a whole use of the product asks for exactly what stands in it, under policies that
  * allow exactly that, and no right can be missing. */
 
-const places = { bucket: TEST_BUCKET, keyPrefix: 'uploads/' }
+const places = { bucket: TEST_BUCKET, keyPrefix: 'uploads/', directPrefix: 'direct/' }
 const fixer = { userName: 'partway-fixer', accessKeyId: 'LTAI-partway-fixer', accessKeySecret: 'partway-fixer-secret' }
 const table = Object.entries(cloudOperations) as [CloudOperation, CloudOperationUse][]
 
@@ -134,15 +138,26 @@ const uses: Record<string, Use> = {
   async 'doctor --live'(app) {
     return areAllOk(await checkEverything(app.deps.config, { isLive: true }))
   },
+  async 'orphans of either place'(app) {
+    const direct = (await apiOf(app, ['credentials:direct'])('grantDirectCredentials')).body
+    const strays = [`uploads/acme/${randomUUID()}/a`, `${direct.prefix}${randomUUID()}`]
+    for (const key of strays) await beginOutside(app.cloud, key, [1])
+    await app.deps.db.prisma.$executeRaw`UPDATE credential_grants SET expires_at = now() - interval '1 second'`
+    const admin = apiOf(app, ['admin'])
+    const { orphans } = (await admin('listOrphans')).body
+    const more = (await admin('listOrphans', { query: { kind: 'direct' } })).body.orphans
+    const found = [...orphans, ...more].filter(({ key }: Orphan) => strays.includes(key))
+    const ids = found.map(({ id }: Orphan) => id)
+    const resolved = (await admin('resolveOrphans', { body: { action: 'abort', ids } })).body.orphans
+    return resolved.length === 2 && resolved.every(({ outcome }: ResolvedOrphan) => outcome === 'aborted')
+  },
+  async 'mending the lifecycle'(app) {
+    await forgetRules(app)
+    const operator = createApi(app.url, app.token({ subject: 'op', tenant: '*', scopes: ['admin'] }))
+    return (await operator('mergeLifecycle')).body.isChanged === true
+  },
   async 'doctor --fix'(app) {
-    const owner = createBucketSettings({
-      ...app.deps.config.oss,
-      credentials: staticCredentials(ROOT_KEY),
-      now: app.deps.now,
-    })
-    await owner.writeLifecycle(`<LifecycleConfiguration>${theirs.lifecycle}</LifecycleConfiguration>`)
-    await owner.writeCors(`<CORSConfiguration>${theirs.cors}</CORSConfiguration>`)
-    await owner.close()
+    await forgetRules(app)
     const { accessKeyId: rootAccessKeyId, accessKeySecret: rootAccessKeySecret } = fixer
     const { localCloud } = app.deps.config
     const config = {
@@ -153,6 +168,21 @@ const uses: Record<string, Use> = {
     const fixes = checks.filter(({ name }) => name.startsWith('fix: '))
     return fixes.length === 2 && areAllOk(checks)
   },
+}
+
+const apiOf = (app: TestApp, scopes: DevClaims['scopes']) =>
+  createApi(app.url, app.token({ subject: 'alice', tenant: 'acme', scopes }))
+
+/** As if Partway had never added a rule. */
+async function forgetRules(app: TestApp): Promise<void> {
+  const owner = createBucketSettings({
+    ...app.deps.config.oss,
+    credentials: staticCredentials(ROOT_KEY),
+    now: app.deps.now,
+  })
+  await owner.writeLifecycle(`<LifecycleConfiguration>${theirs.lifecycle}</LifecycleConfiguration>`)
+  await owner.writeCors(`<CORSConfiguration>${theirs.cors}</CORSConfiguration>`)
+  await owner.close()
 }
 
 /** Rules of somebody else, so that Partway's are missing. */
@@ -177,7 +207,7 @@ const expire = (app: TestApp) =>
 
 /** The names of what cannot be done on `app`. */
 async function failing(app: TestApp): Promise<string[]> {
-  const api = createApi(app.url, app.token({ subject: 'alice', tenant: 'acme', scopes: ['uploads', 'credentials'] }))
+  const api = apiOf(app, ['uploads', 'credentials'])
   const failed: string[] = []
   for (const [name, use] of Object.entries(uses)) {
     if (!(await use(app, api).catch(() => false))) failed.push(name)
@@ -231,6 +261,27 @@ describe('one right less', () => {
     } finally {
       await app.close()
     }
+  })
+})
+
+describe('below DIRECT_PREFIX', () => {
+  const { Version, Statement } = asPrinted.server
+  const isDirect = (one: (typeof Statement)[number]) => one.Resource.some((arn) => arn.endsWith('/direct/*'))
+
+  it.each(directActionsOfServer())('%s of the server cannot be missing, and only orphans need it', async (action) => {
+    const less = Statement.map((one) =>
+      isDirect(one) ? { ...one, Action: one.Action.filter((name) => name !== action) } : one,
+    )
+    const app = await startUnder({ ...asPrinted, server: { Version, Statement: less } })
+    try {
+      expect(await failing(app)).toEqual(['orphans of either place'])
+    } finally {
+      await app.close()
+    }
+  })
+
+  it('the server has no right where it vends no credentials', () => {
+    expect(serverPolicy({ ...places, roleArn: null }).Statement.some(isDirect)).toBe(false)
   })
 })
 

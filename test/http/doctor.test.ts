@@ -27,7 +27,7 @@ const role = {
 
 /** The server's user without some rights. */
 function without(...actions: string[]) {
-  const { Statement, Version } = serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN })
+  const { Statement, Version } = serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN, directPrefix: 'direct/' })
   const left = Statement.map((statement) => ({
     ...statement,
     Action: statement.Action.filter((one) => !actions.includes(one)),
@@ -114,6 +114,13 @@ describe('the doctor', () => {
       status: 'skipped',
       detail: expect.stringContaining('oss:GetBucketInfo'),
     })
+  })
+
+  it('goes on without rights on direct uploads, and says what that costs', async () => {
+    const policy = JSON.stringify(serverPolicy({ ...places, roleArn: LOCAL_ROLE_ARN }))
+    const { storage } = await examine({ cloud: { users: [{ ...localServerUser, policy }] } })
+    expect(storage?.status).toBe('ok')
+    expect(storage?.detail).toMatch(/oss:ListParts and oss:AbortMultipartUpload on direct\/\* .*orphans$/)
   })
 
   it.each<[string, Partial<Config['oss']>, string]>([
@@ -325,7 +332,7 @@ describe('doctor --fix', () => {
   })
 
   it('says which rights it takes when these credentials have not got them', async () => {
-    app = await startTestApp()
+    app = await startTestApp({ cloud: without('oss:PutBucketLifecycle') })
     await setTheirs()
     const { localCloud } = app.deps.config
     if (!localCloud) throw new Error('a test app runs on the local cloud')

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BucketSettings, createBucketSettings, isDenied } from '../../server/oss/bucket-settings.ts'
 import { staticCredentials } from '../../server/oss/credential-source.ts'
-import { judgeLifecycle, mergeLifecycle, readAbortRules } from '../../server/oss/lifecycle-rules.ts'
+import { judgeLifecycle, readAbortRules } from '../../server/oss/lifecycle-rules.ts'
+import { mergeLifecycle } from '../../server/oss/merge-lifecycle.ts'
 import { ROOT_KEY, SERVER_KEY, startTestCloud, TEST_BUCKET, type TestCloud } from '../support/local-cloud.ts'
 
 let cloud: TestCloud

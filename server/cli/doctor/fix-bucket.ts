@@ -1,15 +1,14 @@
 import type { Config } from '../../config.ts'
 import { corsRule } from '../../cors-rule.ts'
-import type { BucketSettings } from '../../oss/bucket-settings.ts'
+import { type BucketSettings, isLackOfRight } from '../../oss/bucket-settings.ts'
 import { MAX_CORS_RULES, mergeCors } from '../../oss/cors-rules.ts'
 import { mergeLifecycles } from '../../oss/merge-lifecycle.ts'
 import { uploadPlaces } from '../../upload-places.ts'
 import { type Check, check, type Finding, failed, ok } from './finding.ts'
-import { isLackOfRight } from './rights-check.ts'
 
 /**
  * Adds the rules the bucket lacks to those it has, and changes no other. `lacking`: the checks that found something missing. The server itself
- * has no right to do this, so `settings` are those of somebody who may.
+ * needs no right to do this, so `settings` are those of somebody who may.
  */
 export async function fixBucket(
   config: Config,

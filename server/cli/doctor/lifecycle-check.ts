@@ -1,10 +1,9 @@
 import type { Config } from '../../config.ts'
-import type { BucketSettings } from '../../oss/bucket-settings.ts'
+import { type BucketSettings, isLackOfRight } from '../../oss/bucket-settings.ts'
 import { judgeLifecycle, lifecycleComplaint, ownRule, readAbortRules } from '../../oss/lifecycle-rules.ts'
 import { mergeLifecycle } from '../../oss/merge-lifecycle.ts'
 import { type UploadPlace, uploadPlaces } from '../../upload-places.ts'
 import { type Finding, failed, ok, skipped } from './finding.ts'
-import { isLackOfRight } from './rights-check.ts'
 
 /** Whether the bucket ends multipart uploads that nobody else ends, and none that goes on, wherever they are made. */
 export async function checkLifecycle(config: Config, settings: BucketSettings): Promise<Finding> {

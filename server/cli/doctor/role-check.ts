@@ -2,12 +2,13 @@ import type { Config } from '../../config.ts'
 import { grantPolicyText } from '../../grants/grant-policy.ts'
 import { sessionName } from '../../grants/session-name.ts'
 import { createAliyunObjectStore } from '../../oss/aliyun-object-store.ts'
+import { isLackOfRight } from '../../oss/bucket-settings.ts'
 import { staticCredentials } from '../../oss/credential-source.ts'
 import type { ObjectStore } from '../../oss/object-store.ts'
 import { type CredentialIssuer, IssuerProblem } from '../../sts/credential-issuer.ts'
 import { StsError } from '../../sts/sts-error.ts'
 import { type Finding, failed, ok, skipped } from './finding.ts'
-import { doctorKey, isLackOfRight } from './rights-check.ts'
+import { doctorKey } from './rights-check.ts'
 
 /**
  * Has credentials for one object made, as clients get them, and tries them: on that object, where they must be good for the three things a

@@ -1,7 +1,6 @@
 import type { Config } from '../../config.ts'
-import type { BucketInfo, BucketSettings } from '../../oss/bucket-settings.ts'
+import { type BucketInfo, type BucketSettings, isLackOfRight } from '../../oss/bucket-settings.ts'
 import { type Finding, failed, ok, skipped } from './finding.ts'
-import { isLackOfRight } from './rights-check.ts'
 
 /** Whether FORBID_OVERWRITE has an effect: on a versioned bucket OSS ignores it. */
 export async function checkVersioning({ uploads }: Config, settings: BucketSettings): Promise<Finding> {
