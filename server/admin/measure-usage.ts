@@ -7,8 +7,8 @@ import {
 } from '../db/usage-measurement-rows.ts'
 import type { Deps } from '../deps.ts'
 
-/** Rows in one statement: a fraction of a second, far from the 10 s after which a statement is cut. */
-const rowsPerStatement = 50_000
+/** Rows in one statement: a fraction of a second, far from the 10 s after which it is cut, and few enough to be sorted in memory. */
+const rowsPerStatement = 25_000
 
 const underWay = new WeakMap<Deps['db'], Promise<boolean>>()
 

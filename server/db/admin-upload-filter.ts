@@ -37,15 +37,10 @@ const columns = {
 /** Those in which an upload holds parts. */
 export const openStates: readonly UploadState[] = ['pending', 'uploading', 'completing', 'aborting']
 
-/** A condition on one column, and how the index that finds its rows is ordered. */
+/** A condition on one column. */
 export interface Bound {
-  condition: Prisma.Sql
   column: Prisma.Sql
-  index: Prisma.Sql
-}
-
-function boundOf(column: string, index: string, condition: Prisma.Sql): Bound {
-  return { condition, column: Prisma.raw(column), index: Prisma.raw(index) }
+  condition: Prisma.Sql
 }
 
 /** Conditions on the column that is sorted by: they say where in its index to begin and end. */
@@ -57,16 +52,15 @@ export function boundsOfSort({ sort }: AdminUploadOrder, filter: AdminUploadFilt
   return bounds
 }
 
-/** The conditions that the order's index does not help with; the likely narrowest first. */
-export function otherBounds({ sort }: AdminUploadOrder, filter: AdminUploadFilter): Bound[] {
-  const { prefix, idleSeconds, minBytes } = filter
+/** The conditions that the order's index does not help with. */
+export function otherBounds({ sort }: AdminUploadOrder, { prefix, idleSeconds, minBytes }: AdminUploadFilter): Bound[] {
   const bounds: Bound[] = []
-  if (prefix !== null && prefix !== '') bounds.push(boundOf('key', 'key', keyRangeOf(prefix)))
+  if (prefix) bounds.push({ column: Prisma.sql`key`, condition: keyRangeOf(prefix) })
   if (sort !== 'lastActivityAt' && idleSeconds !== null) {
-    bounds.push(boundOf('last_activity_at', 'state, last_activity_at', idleFor('lastActivityAt', idleSeconds)))
+    bounds.push({ column: Prisma.sql`last_activity_at`, condition: idleFor('lastActivityAt', idleSeconds) })
   }
   if (sort !== 'storedBytes' && minBytes !== null) {
-    bounds.push(boundOf('stored_bytes', 'state, stored_bytes', holding(minBytes)))
+    bounds.push({ column: Prisma.sql`stored_bytes`, condition: holding(minBytes) })
   }
   return bounds
 }

@@ -3,7 +3,6 @@ import {
   type AdminUploadFilter,
   type AdminUploadOrder,
   type AdminUploadPosition,
-  type Bound,
   boundsOfSort,
   isAfter,
   isOf,
@@ -13,6 +12,7 @@ import {
   sortColumn,
 } from './admin-upload-filter.ts'
 import type { Queries } from './client.ts'
+import { keyRangeOf } from './key-range.ts'
 import { safeNumber, selectUpload, type UploadRow } from './upload-row.ts'
 
 /*
@@ -20,9 +20,9 @@ import { safeNumber, selectUpload, type UploadRow } from './upload-row.ts'
  *
  * - The rows of each state lie in the index of the order one after another. A page takes from the front of each state's what is needed and
  *   merges them: it costs its own length, however deep it is.
- * - Filters on other columns pass over rows. Are there few that match one of them, they are gathered by the index of that filter, and sorted.
- *   Otherwise the order's index is walked, for nearly always a page soon is full; where it is not, the matching rows lie together at the
- *   other end of it, and are gathered after all.
+ * - Filters on other columns pass over rows of that walk. Most often a page soon is full all the same. Where it is not, there are few rows
+ *   that match, or they lie together at the other end: then all of them are gathered, by the index of a filter, and sorted. Keys stand in no
+ *   index of an order, so passing over them is dear: with few of a prefix, gathering comes first.
  */
 
 const fields = [
@@ -55,10 +55,14 @@ type RawAdminUpload = Omit<AdminUploadRow, 'sizeBytes' | 'partSizeBytes' | 'stor
 
 const columns = selectUpload(fields)
 
-/** So many rows are rather gathered and sorted than looked for along the order. */
-const FEW = 2_000
-/** So many rows of each state are passed over in search of a page. */
-const PATIENCE = 5_000
+export interface SearchBounds {
+  /** With fewer keys of a prefix than this, its rows are gathered at once. */
+  few: number
+  /** So many rows of each state are passed over in search of a page. */
+  patience: number
+}
+
+const defaultBounds: SearchBounds = { few: 2_000, patience: 5_000 }
 
 export interface AdminUploadPage {
   after: AdminUploadPosition | null
@@ -72,14 +76,12 @@ export async function listAdminUploadRows(
   filter: AdminUploadFilter,
   order: AdminUploadOrder,
   page: AdminUploadPage,
+  { few, patience }: SearchBounds = defaultBounds,
 ): Promise<AdminUploadRow[]> {
-  const others = otherBounds(order, filter)
-  if (others.length === 0) return read(sql, walk(filter, order, page))
-  for (const bound of others) {
-    if (await isNarrow(sql, filter, bound)) return read(sql, gather(filter, order, page))
-  }
-  const rows = await read(sql, walkPatiently(filter, order, page))
-  if (rows.length === page.limit || !(await isLongerThanPatience(sql, filter, order, page))) return rows
+  if (otherBounds(order, filter).length === 0) return read(sql, walk(filter, order, page))
+  if (filter.prefix && (await isNarrow(sql, filter, filter.prefix, few))) return read(sql, gather(filter, order, page))
+  const rows = await read(sql, walkPatiently(filter, order, page, patience))
+  if (rows.length === page.limit || !(await isLongerThan(sql, filter, order, page, patience))) return rows
   return read(sql, gather(filter, order, page))
 }
 
@@ -110,7 +112,12 @@ function walk(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUpl
 }
 
 /** Only columns of the order's index are read until the page is found, but for the key. */
-function walkPatiently(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUploadPage): Prisma.Sql {
+function walkPatiently(
+  filter: AdminUploadFilter,
+  order: AdminUploadOrder,
+  page: AdminUploadPage,
+  patience: number,
+): Prisma.Sql {
   const value = Prisma.sql`value`
   const others = otherBounds(order, filter)
   // A column that is not asked for, and the index would not do by itself.
@@ -120,44 +127,38 @@ function walkPatiently(filter: AdminUploadFilter, order: AdminUploadOrder, page:
       SELECT id, value FROM (
         SELECT id, ${sortColumn(order)} AS value, ${tested} FROM uploads
         WHERE ${isOf(filter, [state])} AND ${along(filter, order, page)}
-        ORDER BY ${orderBy(order, sortColumn(order))} LIMIT ${count(PATIENCE)}) AS walked
+        ORDER BY ${orderBy(order, sortColumn(order))} LIMIT ${count(patience)}) AS walked
       WHERE ${all(others.map(({ condition }) => condition))}
       ORDER BY ${orderBy(order, value)} LIMIT ${count(page.limit)})`,
   )
   return readFound(Prisma.join(streams, ' UNION ALL '), order, page)
 }
 
-async function isLongerThanPatience(
+/** Whether there are more rows along the order than were looked at. */
+async function isLongerThan(
   sql: Queries,
   filter: AdminUploadFilter,
   order: AdminUploadOrder,
   page: AdminUploadPage,
+  patience: number,
 ): Promise<boolean> {
   const streams = filter.states.map(
     (state) => Prisma.sql`(
-      SELECT 1 FROM uploads WHERE ${isOf(filter, [state])} AND ${along(filter, order, page)}
-      ORDER BY ${orderBy(order, sortColumn(order))} OFFSET ${count(PATIENCE)} LIMIT 1)`,
+      SELECT id FROM uploads WHERE ${isOf(filter, [state])} AND ${along(filter, order, page)}
+      ORDER BY ${orderBy(order, sortColumn(order))} OFFSET ${count(patience)} LIMIT 1)`,
   )
-  const rows = await sql.$queryRaw<unknown[]>`${Prisma.join(streams, ' UNION ALL ')} LIMIT 1`
+  const rows = await sql.$queryRaw<unknown[]>`SELECT 1 FROM (${Prisma.join(streams, ' UNION ALL ')}) AS further LIMIT 1`
   return rows.length > 0
 }
 
-/** Whether few rows are within a bound. Looks at few: ordered as its index, for otherwise a limit tempts planners into reading the table. */
-async function isNarrow(sql: Queries, filter: AdminUploadFilter, { condition, index }: Bound): Promise<boolean> {
-  const streams = indexParts(filter, index).map(
-    (part) => Prisma.sql`(SELECT 1 FROM uploads WHERE ${part} AND ${condition} ORDER BY ${index} LIMIT ${count(FEW)})`,
-  )
-  const [counted] = await sql.$queryRaw<{ rows: number }[]>`
-    SELECT count(*)::int AS rows FROM (${Prisma.join(streams, ' UNION ALL ')}) AS within`
-  return (counted?.rows ?? 0) < FEW
-}
-
-/** The parts of an index in which the rows lie in its order: by state, but for that of keys, which has those of everybody in any state. */
-function indexParts(filter: AdminUploadFilter, index: Bound['index']): Prisma.Sql[] {
-  if (index.sql !== 'key') return filter.states.map((state) => isOf(filter, [state]))
-  return [
-    filter.states.some((state) => !openStates.includes(state)) ? Prisma.sql`TRUE` : isOf({ tenant: null }, openStates),
-  ]
+/** Whether few keys begin with the prefix. Looks at few: in the order of keys, for otherwise a limit tempts planners into reading the table. */
+async function isNarrow(sql: Queries, { states }: AdminUploadFilter, prefix: string, few: number): Promise<boolean> {
+  const areOpen = states.every((state) => openStates.includes(state))
+  const [counted] = await sql.$queryRaw<{ keys: number }[]>`
+    SELECT count(*)::int AS keys FROM (
+      SELECT 1 FROM uploads WHERE ${keyRangeOf(prefix)} AND ${areOpen ? isOf({ tenant: null }, openStates) : all([])}
+      ORDER BY key LIMIT ${count(few)}) AS few`
+  return (counted?.keys ?? 0) < few
 }
 
 /** All matching rows by whichever index finds them soonest. Materialized: with the limit in sight, planners take the order's. */

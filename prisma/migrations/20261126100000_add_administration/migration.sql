@@ -170,15 +170,15 @@ CREATE INDEX "credential_grants_resource_expires_at_idx" ON "credential_grants"(
 -- Administrators' lists: each state in each order, of everybody and of one tenant. What else they filter by stands at the end, so that
 -- rows are left out without being looked up.
 DROP INDEX "uploads_idle_idx";
-CREATE INDEX "uploads_open_activity_idx" ON "uploads"("state", "last_activity_at", "id", "stored_bytes")
+CREATE INDEX "uploads_open_activity_idx" ON "uploads"("state", "last_activity_at", "id", "stored_bytes", "created_at")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
-CREATE INDEX "uploads_open_bytes_idx" ON "uploads"("state", "stored_bytes", "id", "last_activity_at")
+CREATE INDEX "uploads_open_bytes_idx" ON "uploads"("state", "stored_bytes", "id", "last_activity_at", "created_at")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
 CREATE INDEX "uploads_open_created_idx" ON "uploads"("state", "created_at", "id", "last_activity_at", "stored_bytes")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
-CREATE INDEX "uploads_tenant_open_activity_idx" ON "uploads"("tenant", "state", "last_activity_at", "id", "stored_bytes")
+CREATE INDEX "uploads_tenant_open_activity_idx" ON "uploads"("tenant", "state", "last_activity_at", "id", "stored_bytes", "created_at")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
-CREATE INDEX "uploads_tenant_open_bytes_idx" ON "uploads"("tenant", "state", "stored_bytes", "id", "last_activity_at")
+CREATE INDEX "uploads_tenant_open_bytes_idx" ON "uploads"("tenant", "state", "stored_bytes", "id", "last_activity_at", "created_at")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
 CREATE INDEX "uploads_tenant_open_created_idx" ON "uploads"("tenant", "state", "created_at", "id", "last_activity_at", "stored_bytes")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
