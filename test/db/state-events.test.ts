@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { findUpload, insertUpload } from '../../server/db/upload-rows.ts'
+import { findUpload } from '../../server/db/upload-rows.ts'
 import { expireUploads } from '../../server/uploads/expire-uploads.ts'
 import { forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
@@ -124,14 +124,13 @@ describe('the events of an upload that', () => {
 
   it('was adopted: inserted as it goes on', async () => {
     const id = `upl_${'a'.repeat(32)}`
-    const upload = {
-      ...{ id, tenant, subject: 'alice', fileName: 'a', contentType: 'x/y', metadata: {}, fingerprint: null },
-      ...{ sizeBytes: 0, partSizeBytes: 1, bucket: 'b', region: 'r', key: `adopted-${tenant}` },
-    }
-    await insertUpload(sql(), upload, 30)
-    await sql().$executeRaw`UPDATE uploads SET stored_bytes = 1, last_activity_at = now() WHERE id = ${id}`
+    const file = { fileName: 'a', contentType: 'x/y', sizeBytes: 20n, partSizeBytes: 1_048_576n }
+    const place = { bucket: 'b', region: 'r', key: `adopted-${tenant}`, ossUploadId: 'theirs' }
+    await sql().upload.create({ data: { id, tenant, subject: 'alice', state: 'uploading', ...file, ...place } })
+    // What moves no state is no news.
+    await sql().$executeRaw`UPDATE uploads SET stored_bytes = 1, state = 'uploading' WHERE id = ${id}`
     expect(await steps()).toEqual(['nothing → uploading'])
-    expect(await usage()).toMatchObject({ openUploads: 1n, bytesInFlight: 0n })
+    expect(await usage()).toMatchObject({ openUploads: 1n, bytesInFlight: 20n })
   })
 })
 

@@ -66,7 +66,11 @@ describe('the watch over a test app rejects its close when a canary is', () => {
 })
 
 describe('variables', () => {
-  const needed = { JWT_SECRET: TEST_JWT_SECRET, DATABASE_URL: 'postgres://localhost/x' }
+  const needed = {
+    JWT_SECRET: TEST_JWT_SECRET,
+    DATABASE_URL: 'postgres://localhost/x',
+    WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+  }
   // Values that somebody might paste into the wrong place.
   const pasted = [
     canary,
