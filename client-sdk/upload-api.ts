@@ -21,7 +21,8 @@ export interface ListUploadsQuery {
 
 /** One method per endpoint of the server, typed from the contract. All of them throw ServiceException or ClientException. */
 export interface UploadApi {
-  /** Starts an upload, or finds the open one (`isNew` false) by idempotency key or by fingerprint. */
+  /** Starts an upload, or finds the open one (`isNew` false) by idempotency key or by fingerprint. Where the tenant has a limit, waits for
+   *  room as long as the retries last, some two minutes by default; then throws the problem `quota-exceeded` or `rate-limited`. */
   createUpload(
     body: CreateUploadBody,
     options?: CallOptions & { idempotencyKey?: string | undefined },

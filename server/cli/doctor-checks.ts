@@ -20,6 +20,7 @@ import { checkPublicEndpoint } from './doctor/public-endpoint-check.ts'
 import { checkRights } from './doctor/rights-check.ts'
 import { checkRole } from './doctor/role-check.ts'
 import { checkVersioning } from './doctor/versioning-check.ts'
+import { checkWebhook } from './doctor/webhook-check.ts'
 import { readLocalFile } from './local-file.ts'
 
 const FETCH_TIMEOUT_MS = 5_000
@@ -38,6 +39,7 @@ export async function checkEverything(given: Config, options: DoctorOptions = {}
   const config = await withRunningCloud(given)
   const deps = openDeps(config)
   const { objects, bucketSettings, sts } = deps
+  const { webhook } = config
   const named = (name: string, find: () => Promise<Finding>) => check(config, name, find)
   try {
     const fixes = options.isFixing ? await fix(config, bucketSettings) : []
@@ -51,6 +53,7 @@ export async function checkEverything(given: Config, options: DoctorOptions = {}
       named('clock', () => checkClock(config)),
       named('vended credentials', () => checkRole(config, sts)),
       named('tokens', () => checkTokens(config)),
+      ...(webhook ? [named('webhook', () => checkWebhook(webhook))] : []),
     ])
     return [...fixes, ...checks, ...(options.isLive ? await checkLive(config, objects) : [])]
   } finally {

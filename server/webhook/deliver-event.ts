@@ -24,15 +24,17 @@ export async function deliverEvent(
     await settleEvent(deps.db.prisma, event, 'delivered')
     return delivery
   }
-  const retryInSeconds = nextTryInSeconds(event.attempts, Math.random())
-  if (retryInSeconds !== null) {
-    await postponeEvent(deps.db.prisma, event, retryInSeconds)
-    return delivery
-  }
-  await settleEvent(deps.db.prisma, event, 'given-up')
-  deps.metrics.webhookGivenUp()
   const { id: eventId, uploadId, tenant, attempts } = event
-  deps.log.error({ eventId, uploadId, tenant, attempts, ...shown(delivery) }, 'the webhook was never told of an event')
+  const line = { eventId, uploadId, tenant, attempts, ...shown(delivery) }
+  const retryInSeconds = nextTryInSeconds(attempts, Math.random())
+  if (retryInSeconds === null) {
+    await settleEvent(deps.db.prisma, event, 'given-up')
+    deps.metrics.webhookGivenUp()
+    deps.log.error(line, 'the webhook was never told of an event')
+  } else {
+    await postponeEvent(deps.db.prisma, event, retryInSeconds)
+    deps.log.debug({ ...line, retryInSeconds }, 'the webhook is told of an event later')
+  }
   return delivery
 }
 

@@ -25,7 +25,7 @@ export class AddressRefused extends Error {
 /** Whether the Internet leads to it. Not: this machine, private and link-local networks (cloud metadata), carriers' NAT, multicast, what is
  *  reserved, and every IPv6 form that stands for an IPv4 address, mapped or translated. Source: the registries of RFC 6890, by ipaddr.js. */
 export function isPublicAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.parse(address).range() === 'unicast'
+  return isIP(address) !== 0 && ipaddr.parse(address).range() === 'unicast'
 }
 
 /** The addresses of `host`, a name or an address. Throws AddressRefused unless each may be connected to, for the caller may be led to

@@ -66,7 +66,11 @@ describe('the watch over a test app rejects its close when a canary is', () => {
 })
 
 describe('variables', () => {
-  const needed = { JWT_SECRET: TEST_JWT_SECRET, DATABASE_URL: 'postgres://localhost/x' }
+  const needed = {
+    JWT_SECRET: TEST_JWT_SECRET,
+    DATABASE_URL: 'postgres://localhost/x',
+    WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+  }
   // Values that somebody might paste into the wrong place.
   const pasted = [
     canary,
@@ -77,7 +81,9 @@ describe('variables', () => {
     `${canary} ${canary}`,
   ]
   /** Secrets: what the server below runs with. */
-  const secrets = ['JWT_SECRET', 'METRICS_TOKEN', 'DATABASE_URL', 'LOCAL_ACCESS_KEY_SECRET']
+  const secrets = ['JWT_SECRET', 'METRICS_TOKEN', 'DATABASE_URL', 'LOCAL_ACCESS_KEY_SECRET', 'WEBHOOK_URL']
+  /** Of a form that nothing pasted by mistake has. */
+  const webhookKey = Buffer.from(`the-webhooks-${canary}`).toString('base64')
   /** Names and places, which are shown. */
   const shown = [
     'PARTWAY_DATA_DIR',
@@ -107,20 +113,31 @@ describe('variables', () => {
   })
 
   it('the secret ones are all protected in every test app', async () => {
+    const plain = secrets.filter((name) => !['DATABASE_URL', 'WEBHOOK_URL'].includes(name))
     const app = await startTestApp({
-      environment: Object.fromEntries(
-        secrets.filter((name) => name !== 'DATABASE_URL').map((name) => [name, `${name}-${canary}-long-enough`]),
-      ),
+      environment: {
+        ...Object.fromEntries(plain.map((name) => [name, `${name}-${canary}-long-enough`])),
+        WEBHOOK_URL: `https://example.com/?token=of-a-webhook-and-long`,
+        WEBHOOK_SECRET: `whsec_${webhookKey}`,
+      },
     })
     const {
       jwt: { key },
       http,
       localCloud,
       database,
+      webhook,
     } = app.deps.config
     const password = new URL(database.url ?? '').password
-    const values = [key?.kind === 'secret' && key.secret, http.metricsToken, localCloud?.rootAccessKeySecret, password]
+    const values = [
+      key?.kind === 'secret' && key.secret,
+      http.metricsToken,
+      localCloud?.rootAccessKeySecret,
+      password,
+      webhook?.url,
+    ]
     expect(values).toHaveLength(secrets.length)
+    values.push(webhook?.secret, webhookKey)
     for (const value of values) {
       watch('here', `x${value}x`)
       expect(assertNoLeak, String(value)).toThrow('in here')

@@ -5,6 +5,7 @@ import { explainOssError } from '../../server/cli/doctor/explain-oss-error.ts'
 import type { Check } from '../../server/cli/doctor/finding.ts'
 import { checkRole } from '../../server/cli/doctor/role-check.ts'
 import { judgeVersioning } from '../../server/cli/doctor/versioning-check.ts'
+import { checkWebhook } from '../../server/cli/doctor/webhook-check.ts'
 import { checkEverything, type DoctorOptions } from '../../server/cli/doctor-checks.ts'
 import type { Config } from '../../server/config.ts'
 import { LOCAL_ROLE_ARN, localServerUser } from '../../server/local-identities.ts'
@@ -399,3 +400,32 @@ function roleWithout(action: string): string {
     Statement: Statement.map((one) => ({ ...one, Action: one.Action.filter((name) => name !== action) })),
   })
 }
+
+describe('the webhook', () => {
+  const webhook = (url: string, allowPrivate = false) => ({ url, secret: 'unused', allowPrivate })
+
+  it('is looked at where one is configured: whether events could be sent there, and nothing else of its URL', async () => {
+    const checks = await examine({
+      environment: {
+        WEBHOOK_URL: 'http://127.0.0.1:9/?token=of-a-webhook-in-a-test',
+        WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 3).toString('base64')}`,
+      },
+    })
+    expect(checks.webhook).toEqual({
+      name: 'webhook',
+      status: 'failed',
+      detail:
+        '127.0.0.1 leads to 127.0.0.1, which is not public: no event is sent there, unless WEBHOOK_ALLOW_PRIVATE=true',
+    })
+    const resolve = async () => [{ address: '8.8.8.8', family: 4 }]
+    expect(await checkWebhook(webhook('https://hook.example/a?b'), resolve)).toEqual({
+      status: 'ok',
+      detail: 'events are sent to hook.example, at public 8.8.8.8',
+    })
+    expect((await checkWebhook(webhook('http://127.0.0.1/', true))).status).toBe('ok')
+    const failing = async () => Promise.reject(new Error('getaddrinfo ENOTFOUND hook.example'))
+    await expect(checkWebhook(webhook('https://hook.example/'), failing)).rejects.toThrow(
+      'hook.example cannot be resolved.',
+    )
+  })
+})

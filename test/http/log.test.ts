@@ -35,6 +35,7 @@ describe('the logger', () => {
         url: `https://b.oss/x?uploadId=1&x-oss-signature=${canary}&x-oss-credential=${canary}%2F2026&x-oss-security-token=${canary}`,
       },
     ],
+    ['the secret of a webhook', { a: `whsec_${canary}==`, err: new Error(`not base64: whsec_${canary}`) }],
     [
       'a V1 URL',
       { url: `https://b.oss/x?OSSAccessKeyId=id&Expires=1&Signature=${canary}%3D&security-token=${canary}` },

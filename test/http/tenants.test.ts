@@ -4,7 +4,7 @@ import { problemsOf } from '../../server/http/openapi.ts'
 import { type Api, type ApiReply, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
-/* The kill switch, on two instances over one database. */
+/* The kill switch and limits, on two instances over one database. How limits are held is in test/db/quotas.test.ts. */
 
 let app: TestApp
 let second: TestApp
@@ -26,6 +26,8 @@ const user = (tenant: string, on: TestApp = second) =>
 const adminOf = (tenant: string) => createApi(app.url, app.token({ subject: 'boss', tenant, scopes: ['admin'] }))
 const suspend = (as: Api, tenant: string, suspended = true) => as('updateTenant', { tenant, body: { suspended } })
 
+const unlimited = { maxOpenUploads: null, maxBytesInFlight: null, maxCreatesPerMinute: null }
+
 function expectCode(reply: ApiReply, name: EndpointName, status: number, code: ProblemCode): void {
   expect([name, reply.status, reply.body.code]).toEqual([name, status, code])
   expect(problemsOf(endpoints[name] as Endpoint)).toContain(code)
@@ -43,7 +45,16 @@ describe('a suspended tenant', () => {
 
     const reply = await suspend(operator, tenant)
     expect(reply.status).toBe(200)
-    expect(reply.body).toEqual({ tenant: { tenant, suspended: true, suspendedAt: expect.stringMatching(/Z$/) } })
+    expect(reply.body).toEqual({
+      tenant: {
+        tenant,
+        suspended: true,
+        suspendedAt: expect.stringMatching(/Z$/),
+        limits: unlimited,
+        effectiveLimits: unlimited,
+        usage: { openUploads: 2, bytesInFlight: 2 * (MiB + 1), createsThisMinute: 0 },
+      },
+    })
 
     // Also where the credentials are still remembered.
     const refusals: [EndpointName, object][] = [
@@ -65,10 +76,10 @@ describe('a suspended tenant', () => {
     expect((await api('abortUpload', { id: open.id })).status).toBe(200)
     expect((await createFor(user(newTenant()), bytes)).state).toBe('uploading')
 
-    expect((await suspend(operator, tenant, false)).body.tenant).toEqual({
-      tenant,
+    expect((await suspend(operator, tenant, false)).body.tenant).toMatchObject({
       suspended: false,
       suspendedAt: null,
+      usage: { openUploads: 0, bytesInFlight: 0 },
     })
     expect((await createFor(api, bytes)).state).toBe('uploading')
     expect((await api('grantDirectCredentials')).status).toBe(200)
@@ -115,7 +126,10 @@ describe('an administrator', () => {
 
   it.each([
     ['no body', undefined, '/body'],
-    ['an empty body', {}, '/body/suspended'],
+    ['an empty body', {}, '/body'],
+    ['a limit below nothing', { limits: { maxOpenUploads: -1 } }, '/body/limits/maxOpenUploads'],
+    ['a limit that is no number', { limits: { maxBytesInFlight: '1' } }, '/body/limits/maxBytesInFlight'],
+    ['an unknown limit', { limits: { maxFiles: 1 } }, '/body/limits/maxFiles'],
     ['text for a flag', { suspended: 'true' }, '/body/suspended'],
     ['an unknown field', { suspended: true, reason: 'x' }, '/body/reason'],
   ])('is told what is wrong with %s', async (_, body, pointer) => {
@@ -135,5 +149,77 @@ describe('an administrator', () => {
     await suspend(adminOf(tenant), tenant)
     const line = app.logLines.find((text) => text.includes('a tenant is suspended') && text.includes(tenant)) ?? '{}'
     expect(JSON.parse(line)).toMatchObject({ tenant, by: { tenant, subject: 'boss' }, requestId: expect.any(String) })
+  })
+})
+
+describe('the limits of a tenant', () => {
+  const limit = (as: Api, tenant: string, limits: object) => as('updateTenant', { tenant, body: { limits } })
+  const read = async (as: Api, tenant: string) => (await as('getTenant', { tenant })).body.tenant
+
+  it('are set by an operator, each by itself, and hold on every instance from the next create on', async () => {
+    const tenant = newTenant()
+    const all = { maxOpenUploads: 1, maxBytesInFlight: 9_007_199_254_740_991, maxCreatesPerMinute: 1_000_000 }
+    expect((await limit(operator, tenant, all)).body.tenant).toMatchObject({ limits: all, effectiveLimits: all })
+    expect((await limit(operator, tenant, { maxCreatesPerMinute: null })).body.tenant.limits).toEqual({
+      ...all,
+      maxCreatesPerMinute: null,
+    })
+    for (const instance of [app, second]) {
+      const reply = await user(tenant, instance)('createUpload', { body: { fileName: 'a', sizeBytes: 5 } })
+      if (instance === app) expect(reply.status).toBe(201)
+      else expectCode(reply, 'createUpload', 429, 'quota-exceeded')
+    }
+    expect(await read(operator, tenant)).toMatchObject({
+      suspended: false,
+      limits: { maxOpenUploads: 1 },
+      usage: { openUploads: 1, bytesInFlight: 5, createsThisMinute: expect.any(Number) },
+    })
+    expect((await limit(operator, tenant, { maxOpenUploads: null })).status).toBe(200)
+    expect((await user(tenant)('createUpload', { body: { fileName: 'a', sizeBytes: 5 } })).status).toBe(201)
+  })
+
+  it('change together with a suspension, or not at all', async () => {
+    const tenant = newTenant()
+    const body = { suspended: true, limits: { maxOpenUploads: 7 } }
+    expectCode(await adminOf(tenant)('updateTenant', { tenant, body }), 'updateTenant', 403, 'forbidden')
+    expect(await read(operator, tenant)).toMatchObject({ suspended: false, limits: unlimited })
+    expect((await operator('updateTenant', { tenant, body })).body.tenant).toMatchObject({
+      suspended: true,
+      limits: { maxOpenUploads: 7 },
+    })
+  })
+
+  it('are shown to the tenant’s own administrator, who cannot change them, and to no other', async () => {
+    const [tenant, other] = [newTenant(), newTenant()]
+    await limit(operator, tenant, { maxOpenUploads: 7 })
+    expectCode(await limit(adminOf(tenant), tenant, { maxOpenUploads: 8 }), 'updateTenant', 403, 'forbidden')
+    expectCode(await limit(adminOf(tenant), tenant, {}), 'updateTenant', 403, 'forbidden')
+    expect((await read(adminOf(tenant), tenant)).limits.maxOpenUploads).toBe(7)
+    expectCode(await adminOf(other)('getTenant', { tenant }), 'getTenant', 403, 'forbidden')
+    expectCode(await user(tenant, app)('getTenant', { tenant }), 'getTenant', 403, 'forbidden')
+  })
+
+  it('are those of an ordinary tenant for one that nothing was ever said about', async () => {
+    const tenant = newTenant()
+    expect(await read(operator, tenant)).toEqual({
+      tenant,
+      suspended: false,
+      suspendedAt: null,
+      limits: unlimited,
+      effectiveLimits: unlimited,
+      usage: { openUploads: 0, bytesInFlight: 0, createsThisMinute: 0 },
+    })
+    expect(await app.deps.db.prisma.tenant.count({ where: { tenant } })).toBe(0)
+  })
+
+  it('leave a line in the log that says who changed them', async () => {
+    const tenant = newTenant()
+    await limit(operator, tenant, { maxOpenUploads: 7 })
+    const line = app.logLines.find((text) => text.includes('has other limits') && text.includes(tenant)) ?? '{}'
+    expect(JSON.parse(line)).toMatchObject({
+      tenant,
+      by: { tenant: '*', subject: 'op' },
+      limits: { maxOpenUploads: 7 },
+    })
   })
 })

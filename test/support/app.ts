@@ -105,11 +105,13 @@ export function testToken(claims: Partial<DevClaims> = {}): string {
   return mintDevToken({ secret: TEST_JWT_SECRET }, { ...defaults, ...claims })
 }
 
-function protectSecretsOf({ jwt, oss, http, database, localCloud }: Config): void {
+function protectSecretsOf({ jwt, oss, http, database, localCloud, webhook }: Config): void {
   if (jwt.key?.kind === 'secret') protect(jwt.key.secret)
   protect(oss.credentials?.accessKeySecret)
   protect(http.metricsToken)
   protectPassword(database.url)
+  protect(webhook?.url)
+  protect(webhook?.secret.replace('whsec_', ''))
   protect(localCloud?.rootAccessKeySecret, 'root-key')
 }
 

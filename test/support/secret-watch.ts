@@ -14,6 +14,7 @@ const shapes: readonly (readonly [SecretKind, RegExp])[] = [
   ['vended', /PartwayLocalSts[A-Za-z0-9]{20,}/g],
   ['vended', /\bCAIS(?:[A-Za-z0-9+/=]|%2B|%2F){80,}/gi],
   ['vended', /\bSTS\.[A-Za-z0-9]{24}\b/g],
+  ['configured', /whsec_[A-Za-z0-9+/]{20,}/g],
   ['auth-url', /auth-server\?token=[\w-]{20,}/g],
 ]
 // Signatures and tokens of auth URLs have no mark of their own: every run of their length is looked up.

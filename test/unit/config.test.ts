@@ -21,6 +21,8 @@ function complaints(environment: Environment): Record<string, string> {
   return {}
 }
 
+const webhookSecret = (bytes: number) => `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`
+
 const pem = (key: { export(options: { type: 'spki'; format: 'pem' }): string | Buffer }) =>
   key.export({ type: 'spki', format: 'pem' }).toString()
 
@@ -55,7 +57,9 @@ describe('loadConfig', () => {
       ttlSeconds: 604_800,
       sweepIntervalSeconds: 900,
       pricePerGbMonth: null,
+      quotas: { maxOpenUploads: null, maxBytesInFlight: null, maxCreatesPerMinute: null },
     })
+    expect(config.webhook).toBeNull()
     expect(config.dataDir).toBe(resolve('.partway'))
   })
 
@@ -126,6 +130,12 @@ describe('loadConfig', () => {
       UPLOAD_TTL_SECONDS: '7200',
       SWEEP_INTERVAL_SECONDS: '60',
       PRICE_PER_GB_MONTH: '0.12',
+      QUOTA_OPEN_UPLOADS: '1000',
+      QUOTA_BYTES_IN_FLIGHT: '1099511627776',
+      QUOTA_CREATES_PER_MINUTE: '0',
+      WEBHOOK_URL: 'https://app.example.com/events?key=1',
+      WEBHOOK_SECRET: webhookSecret(32),
+      WEBHOOK_ALLOW_PRIVATE: 'true',
     })
     expect(config).toMatchObject({
       environment: 'production',
@@ -155,7 +165,9 @@ describe('loadConfig', () => {
         allowedContentTypes: ['video/mp4', 'image/*'],
         signContentLength: false,
         pricePerGbMonth: 0.12,
+        quotas: { maxOpenUploads: 1000, maxBytesInFlight: 1_099_511_627_776, maxCreatesPerMinute: 0 },
       },
+      webhook: { url: 'https://app.example.com/events?key=1', secret: webhookSecret(32), allowPrivate: true },
       localCloud: null,
     })
   })
@@ -227,6 +239,17 @@ describe('loadConfig', () => {
     ['PUBLIC_URL', 'ftp://x'],
     ['PUBLIC_URL', 'https://u:p@x'],
     ['PUBLIC_URL', 'https://x/?q'],
+    ['QUOTA_OPEN_UPLOADS', '-1'],
+    ['QUOTA_BYTES_IN_FLIGHT', '1e9'],
+    ['QUOTA_CREATES_PER_MINUTE', '1.5'],
+    ['WEBHOOK_URL', 'ftp://x/'],
+    ['WEBHOOK_URL', 'https://u:p@x/'],
+    ['WEBHOOK_URL', 'https://x/#a'],
+    ['WEBHOOK_SECRET', 'x'.repeat(44)],
+    ['WEBHOOK_SECRET', webhookSecret(23)],
+    ['WEBHOOK_SECRET', webhookSecret(65)],
+    ['WEBHOOK_SECRET', `${webhookSecret(32)}=`],
+    ['WEBHOOK_ALLOW_PRIVATE', '1'],
     ['CORS_ORIGINS', '*'],
     ['CORS_ORIGINS', 'https://*.example.com'],
     ['CORS_ORIGINS', 'https://app.example.com/'],
@@ -308,6 +331,14 @@ describe('loadConfig', () => {
     expect(Object.keys(complaints(clear)).sort()).toEqual(['JWT_JWKS_URL', 'STS_ENDPOINT'])
     expect(complaints({ ...clear, PARTWAY_ENV: 'development' })).toEqual({})
     expect(complaints({ ...production, STS_ENDPOINT: 'https://sts-vpc.cn-hangzhou.aliyuncs.com' })).toEqual({})
+  })
+
+  test('wants what a webhook is told to be signed, and in production not in the clear', () => {
+    expect(Object.keys(complaints({ WEBHOOK_URL: 'https://x/' }))).toEqual(['WEBHOOK_SECRET'])
+    const clear = { WEBHOOK_URL: 'http://x/', WEBHOOK_SECRET: webhookSecret(24) }
+    expect(complaints(clear)).toEqual({})
+    expect(Object.keys(complaints({ ...production, ...clear }))).toEqual(['WEBHOOK_URL'])
+    expect(complaints({ WEBHOOK_SECRET: webhookSecret(64) })).toEqual({})
   })
 
   test('refuses ports that would collide, and endpoints without a bucket', () => {

@@ -66,6 +66,16 @@ describe('a request to the server', () => {
     expect(slept).toEqual([3000, 2000])
   })
 
+  it('waits for room under a quota as long as it is asked to, and tells the caller when none comes', async () => {
+    const full = () => problem(429, 'quota-exceeded', { 'retry-after': '30' })
+    const freed = setUp([full, full, () => json(201, {})])
+    expect((await request(freed.deps, get)).status).toBe(201)
+    expect(freed.slept).toEqual([30_000, 30_000])
+    const { deps, calls, slept } = setUp([full])
+    await expect(request(deps, get)).rejects.toMatchObject({ code: 'quota-exceeded', retryAfterMs: 30_000 })
+    expect([calls.length, slept.length]).toEqual([4, 3])
+  })
+
   it('tries lost connections again, and at the end names the server and the reason', async () => {
     const { deps, calls } = setUp([refused])
     await expect(request(deps, get)).rejects.toMatchObject({
