@@ -1,7 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { runPartway } from '../support/partway-process.ts'
 import { sampleOrphan, sampleSummary, sampleSweep, sampleSwept, sampleUpload } from './admin-samples.ts'
 import { type ScriptedServer, startScriptedServer } from './scripted-server.ts'
+
+// Each command is a process of its own, which takes seconds to start on a busy machine.
+vi.setConfig({ testTimeout: 180_000 })
 
 let server: ScriptedServer | undefined
 afterEach(async () => {
@@ -58,16 +61,16 @@ describe('partway stale', () => {
     const table = await partway('stale')
     expect(table.stdout.split('\n')).toHaveLength(3)
     expect(table.stdout).toMatch(
-      /^ID {2}.* FILE\nupl_0{31}1 {2}uploading {2}5[.]0 MiB {2}27 h {3}2 d {2}- {13}acme {4}[?][[]2J[?]upl_0 forged [?]gnp[.]exe\n$/,
+      /^ID {2}.* FILE\nupl_0{31}1 {2}uploading {2}5[.]0 MiB {2}27 h {2}2 d {2}- {13}acme {4}[?][[]2J[?]upl_0 forged [?]gnp[.]exe\n$/,
     )
     const json = await partway('stale', '--json')
     expect(json.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
     expect(jsonLines(json.stdout)[0].fileName).toBe(fileName)
-    const [csv, empty, none] = [
-      await partway('stale', '--csv'),
-      await partway('stale', '--csv', '--tenant', 'x'),
-      await partway('stale', '--tenant', 'x'),
-    ]
+    const [csv, empty, none] = await Promise.all([
+      partway('stale', '--csv'),
+      partway('stale', '--csv', '--tenant', 'x'),
+      partway('stale', '--tenant', 'x'),
+    ])
     expect(csv.stdout.split('\r\n')).toHaveLength(3)
     expect(empty.stdout).toBe(`${csv.stdout.split('\r\n')[0]}\r\n`)
     expect(none).toEqual({ code: 0, stdout: 'No upload matches that has been idle for 24h.\n', stderr: '' })
@@ -163,9 +166,9 @@ describe('partway sweep', () => {
       },
     })
     const run = start('sweep', '--yes')
-    await expect.poll(() => requests.length, { timeout: 50_000 }).toBe(1)
+    await expect.poll(() => requests.length, { timeout: 120_000 }).toBe(1)
     run.child.kill('SIGINT')
-    await expect.poll(() => run.stderr(), { timeout: 50_000 }).toContain('Ending after the request under way')
+    await expect.poll(() => run.stderr(), { timeout: 120_000 }).toContain('Ending after the request under way')
     answer()
     expect(await run.ended).toBe(3)
     expect(run.stdout()).toContain('Aborted 1 (1.0 MiB freed)')
@@ -285,11 +288,13 @@ it('what is wrong with the arguments is said before anything is asked, with exit
     [['stale', '--json', '--csv'], /cannot be used with/],
     [['orphans', '--yes'], /--yes says nothing without --resolve/],
   ]
-  for (const [args, message] of cases) {
-    const { code, stdout, stderr } = await partway(...args)
-    expect([code, stdout, requests]).toEqual([2, '', []])
-    expect(stderr).toMatch(message)
-  }
+  await Promise.all(
+    cases.map(async ([args, message]) => {
+      const { code, stdout, stderr } = await partway(...args)
+      expect([code, stdout, requests]).toEqual([2, '', []])
+      expect(stderr).toMatch(message)
+    }),
+  )
 })
 
 it('a server without its storage ends a command with exit code 4', async () => {
