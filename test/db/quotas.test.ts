@@ -1,7 +1,7 @@
 import type { TenantLimits } from '@partway/client/contract'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readTenant, setLimits } from '../../server/db/tenant-rows.ts'
-import { expireUploads } from '../../server/uploads/expire-uploads.ts'
+import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { type Api, type ApiReply, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
@@ -107,7 +107,7 @@ describe('an upload makes room for another when it', () => {
     'has expired': async (id) => {
       await sql().$executeRaw`UPDATE uploads SET created_at = now() - interval '8 days',
         grants_alive_until = now() - interval '1 day' WHERE id = ${id}`
-      return expireUploads(app.deps)
+      return sweepStale(app.deps)
     },
   }
   it.each(Object.keys(ends))('%s', async (name) => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { findUpload } from '../../server/db/upload-rows.ts'
-import { expireUploads } from '../../server/uploads/expire-uploads.ts'
+import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
 import { type Api, createApi, createFor, sendParts, someBytes } from '../support/api.ts'
@@ -92,7 +92,7 @@ describe('the events of an upload that', () => {
     const { id } = await sent()
     await sql().$executeRaw`UPDATE uploads SET created_at = now() - interval '8 days',
       grants_alive_until = now() - interval '1 day' WHERE id = ${id}`
-    await expireUploads(app.deps)
+    await sweepStale(app.deps)
     expect(await steps()).toEqual([...created, 'uploading → aborting (expired)', 'aborting → aborted (expired)'])
     expect(await usage()).toMatchObject({ ...ended, abortedUploads: 1n })
   })

@@ -1,7 +1,7 @@
 import type { Orphan, ResolvedOrphan, Upload } from '@partway/client/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Deps } from '../../server/deps.ts'
-import { expireUploads } from '../../server/uploads/expire-uploads.ts'
+import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { keySegment } from '../../server/uploads/object-key.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
 import { type Api, type ApiReply, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
@@ -468,10 +468,10 @@ describe('adopting orphans', () => {
       SELECT open_uploads, bytes_in_flight FROM tenant_usage WHERE tenant = ${tenant}`
     expect(usage).toEqual([{ open_uploads: 1n, bytes_in_flight: BigInt(2 * MiB + 10) }])
     expect(await orphansOf(admin)).toEqual([])
-    await expireUploads(app.deps)
+    await sweepStale(app.deps)
     expect(await rowOf(id)).toMatchObject({ state: 'uploading' })
     await sql().$executeRaw`UPDATE uploads SET last_activity_at = now() - interval '2 days' WHERE id = ${id}`
-    await expireUploads(app.deps)
+    await sweepStale(app.deps)
     expect(await rowOf(id)).toMatchObject({ state: 'aborted', abort_reason: 'expired' })
     expect(await isThere(app.cloud, key, ossUploadId)).toBe(false)
   })
