@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { pino } from 'pino'
 import { migrate } from '../../../server/db/migrate.ts'
-import { startEmbeddedPostgres } from '../../../server/local-cloud/embedded-postgres.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../server/local-cloud/embedded-postgres.ts'
 import { LOCAL_BUCKET, localServerUser } from '../../../server/local-identities.ts'
 import { type Child, partwayCommand, startChild, waitUntilAnswering } from '../../support/child.ts'
 import { freePorts } from '../../support/partway-process.ts'
@@ -23,12 +23,12 @@ export interface Installation {
   close(): Promise<void>
 }
 
-export async function createInstallation(): Promise<Installation> {
-  const log = pino({ level: 'silent' })
+/** `migratedUrl`: a database that is there already; by default one of a Postgres of its own. */
+export async function createInstallation(migratedUrl?: string): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), 'partway-bench-'))
-  const postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'postgres'), log })
-  await migrate({ databaseUrl: postgres.databaseUrl, log })
-  const db = new pg.Pool({ connectionString: postgres.databaseUrl, max: 2 })
+  const postgres = migratedUrl ? null : await startPostgres(join(directory, 'postgres'))
+  const databaseUrl = migratedUrl ?? postgres?.databaseUrl ?? ''
+  const db = new pg.Pool({ connectionString: databaseUrl, max: 2 })
   const [ossPort = 0, stsPort = 0, controlPort = 0] = await freePorts(3)
   const ossUrl = `http://127.0.0.1:${ossPort}`
   const controlUrl = `http://127.0.0.1:${controlPort}`
@@ -52,7 +52,7 @@ export async function createInstallation(): Promise<Installation> {
       const ports = await freePorts(count)
       const environment = {
         HOST: '127.0.0.1',
-        DATABASE_URL: postgres.databaseUrl,
+        DATABASE_URL: databaseUrl,
         JWT_SECRET: 'the-secret-of-the-benchmark-32-bytes',
         OSS_BUCKET: LOCAL_BUCKET,
         OSS_ENDPOINT: ossUrl,
@@ -70,8 +70,15 @@ export async function createInstallation(): Promise<Installation> {
     async close() {
       await Promise.all(children.map((child) => child.kill()))
       await db.end()
-      await postgres.stop()
+      await postgres?.stop()
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+async function startPostgres(dataDir: string): Promise<EmbeddedPostgres> {
+  const log = pino({ level: 'silent' })
+  const postgres = await startEmbeddedPostgres({ dataDir, log })
+  await migrate({ databaseUrl: postgres.databaseUrl, log })
+  return postgres
 }

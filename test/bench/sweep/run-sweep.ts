@@ -32,13 +32,20 @@ export interface SweepFigures {
   progressSteps: number
 }
 
+export interface SweepPlan {
+  stale: number
+  live: number
+  processes: number
+  withSecondLooks?: boolean
+}
+
 const settleMs = 5_000
 const deadlineMs = 3 * 3600 * 1000
 
-/** Has `processes` servers sweep `stale` uploads beside `live` ones, to the end of the last second look. */
+/** Has `processes` servers sweep `stale` uploads beside `live` ones, and unless told otherwise to the end of the last second look. */
 export async function runSweep(
   { db, cloudDir, startCloud, startServers, ossAnswers, forgetAnswers }: Installation,
-  { stale, live, processes }: { stale: number; live: number; processes: number },
+  { stale, live, processes, withSecondLooks = true }: SweepPlan,
   tell: (line: string) => void,
 ): Promise<SweepFigures> {
   const count = async (condition: string) =>
@@ -93,8 +100,12 @@ export async function runSweep(
   })
   const seconds = (performance.now() - startedAt) / 1000
   const cpuSwept = sum(await ofAll(pids, cpuMs)) - cpuBefore
-  tell(`swept in ${Math.round(seconds)} s; waiting for the second looks`)
-  await until(async () => (await count(`state = 'aborted' AND due_at IS NOT NULL`)) === 0)
+  tell(`swept in ${Math.round(seconds)} s${withSecondLooks ? '; waiting for the second looks' : ''}`)
+  // The last numbers are written a moment after the last upload.
+  await until(
+    async () => (await count(`attempts > 0 AND state = 'uploading'`)) === 0 && (await reported()).aborted >= stale,
+  )
+  if (withSecondLooks) await until(async () => (await count(`state = 'aborted' AND due_at IS NOT NULL`)) === 0)
 
   const answers = await ossAnswers()
   const answered = (operation: string) =>
