@@ -52,10 +52,9 @@ export function boundsOfSort({ sort }: AdminUploadOrder, filter: AdminUploadFilt
   return bounds
 }
 
-/** The conditions that the order's index does not help with. */
-export function otherBounds({ sort }: AdminUploadOrder, { prefix, idleSeconds, minBytes }: AdminUploadFilter): Bound[] {
+/** The conditions on other columns of the order's index: it can be passed over what does not meet them without a look at the rows. */
+export function otherBounds({ sort }: AdminUploadOrder, { idleSeconds, minBytes }: AdminUploadFilter): Bound[] {
   const bounds: Bound[] = []
-  if (prefix) bounds.push({ column: Prisma.sql`key`, condition: keyRangeOf(prefix) })
   if (sort !== 'lastActivityAt' && idleSeconds !== null) {
     bounds.push({ column: Prisma.sql`last_activity_at`, condition: idleFor('lastActivityAt', idleSeconds) })
   }
@@ -63,6 +62,11 @@ export function otherBounds({ sort }: AdminUploadOrder, { prefix, idleSeconds, m
     bounds.push({ column: Prisma.sql`stored_bytes`, condition: holding(minBytes) })
   }
   return bounds
+}
+
+/** The condition on the key, which stands in no index of an order. */
+export function boundsOfKey({ prefix }: AdminUploadFilter): Prisma.Sql[] {
+  return prefix ? [keyRangeOf(prefix)] : []
 }
 
 /** The column that is sorted by. */

@@ -3,6 +3,7 @@ import {
   type AdminUploadFilter,
   type AdminUploadOrder,
   type AdminUploadPosition,
+  boundsOfKey,
   boundsOfSort,
   isAfter,
   isOf,
@@ -78,7 +79,7 @@ export async function listAdminUploadRows(
   page: AdminUploadPage,
   { few, patience }: SearchBounds = defaultBounds,
 ): Promise<AdminUploadRow[]> {
-  if (otherBounds(order, filter).length === 0) return read(sql, walk(filter, order, page))
+  if (!filter.prefix && otherBounds(order, filter).length === 0) return read(sql, walk(filter, order, page))
   if (filter.prefix && (await isNarrow(sql, filter, filter.prefix, few))) return read(sql, gather(filter, order, page))
   const rows = await read(sql, walkPatiently(filter, order, page, patience))
   if (rows.length === page.limit || !(await isLongerThan(sql, filter, order, page, patience))) return rows
@@ -111,7 +112,7 @@ function walk(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUpl
     ORDER BY ${orderBy(order, Prisma.raw(`"${order.sort}"`))} LIMIT ${count(page.limit)}`
 }
 
-/** Only columns of the order's index are read until the page is found, but for the key. */
+/** Only columns of the order's index are read until the page is found, but for the keys of rows that meet every other condition. */
 function walkPatiently(
   filter: AdminUploadFilter,
   order: AdminUploadOrder,
@@ -120,15 +121,21 @@ function walkPatiently(
 ): Prisma.Sql {
   const value = Prisma.sql`value`
   const others = otherBounds(order, filter)
-  // A column that is not asked for, and the index would not do by itself.
-  const tested = Prisma.join(others.map(({ column }) => column))
+  const read = Prisma.join([
+    Prisma.sql`id`,
+    Prisma.sql`${sortColumn(order)} AS value`,
+    ...others.map(({ column }) => column),
+  ])
+  // One value for each row: as a join, a planner would rather begin with all keys of the prefix.
+  const ofKey = boundsOfKey(filter).map(
+    (condition) => Prisma.sql`(SELECT ${condition} FROM uploads WHERE uploads.id = walked.id)`,
+  )
   const streams = filter.states.map(
     (state) => Prisma.sql`(
       SELECT id, value FROM (
-        SELECT id, ${sortColumn(order)} AS value, ${tested} FROM uploads
-        WHERE ${isOf(filter, [state])} AND ${along(filter, order, page)}
+        SELECT ${read} FROM uploads WHERE ${isOf(filter, [state])} AND ${along(filter, order, page)}
         ORDER BY ${orderBy(order, sortColumn(order))} LIMIT ${count(patience)}) AS walked
-      WHERE ${all(others.map(({ condition }) => condition))}
+      WHERE ${all([...others.map(({ condition }) => condition), ...ofKey])}
       ORDER BY ${orderBy(order, value)} LIMIT ${count(page.limit)})`,
   )
   return readFound(Prisma.join(streams, ' UNION ALL '), order, page)
@@ -163,7 +170,7 @@ async function isNarrow(sql: Queries, { states }: AdminUploadFilter, prefix: str
 
 /** All matching rows by whichever index finds them soonest. Materialized: with the limit in sight, planners take the order's. */
 function gather(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUploadPage): Prisma.Sql {
-  const others = otherBounds(order, filter).map(({ condition }) => condition)
+  const others = [...otherBounds(order, filter).map(({ condition }) => condition), ...boundsOfKey(filter)]
   const found = Prisma.sql`
     WITH matching AS MATERIALIZED (
       SELECT id, ${sortColumn(order)} AS value FROM uploads
