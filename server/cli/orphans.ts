@@ -16,11 +16,11 @@ interface OrphansOptions extends FormatOptions, OrphanFilters {
 }
 
 const kindHelp = `
-Kinds:
-  untracked          a multipart upload in the bucket that no row knows      adopt, abort
-  direct             the same, begun by a client with direct credentials    adopt, abort
-  lost               a row whose multipart upload is gone, without an object    close
-  completed-outside  the same, but its object is there                          close
+Kinds, and what can settle them:
+  untracked          a multipart upload in the bucket that no row knows           adopt, abort
+  direct             one that a client began by itself, with direct credentials   abort
+  lost               a row whose multipart upload is gone, without an object      close
+  completed-outside  the same, but its object is there                            close
 
 What can be done about an orphan at this moment stands in its row: nothing whose credentials live is aborted.`
 
