@@ -1,9 +1,13 @@
-import { existsSync } from 'node:fs'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { existsSync, readFileSync } from 'node:fs'
+import type { Upload } from '@partway/client/contract'
+import type { AxeResults } from 'axe-core'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import type { TestApp, TestAppOptions } from '../support/app.ts'
 import { startTestApp } from '../support/app.ts'
 import { watch } from '../support/secret-watch.ts'
+import { letPass } from '../support/time-passing.ts'
 import { watchPage } from '../support/watched-page.ts'
 import { type Administration, fakeAdministration } from './fake-administration.ts'
 
@@ -95,4 +99,55 @@ export async function expectClean({ page, token, complaints, consoleLines }: Adm
   }))
   expect(JSON.stringify([seen, consoleLines])).not.toContain(token)
   expect([seen.storage, seen.databases, seen.cookies]).toEqual(['{}', 0, ''])
+}
+
+/** An open upload of `tenant` of which so many parts of a MiB are stored and known, as if it had been left alone since. */
+export async function leaveUpload(
+  app: TestApp,
+  fields: { fileName: string; tenant?: string; parts?: number; storedParts?: number; since?: string },
+): Promise<Upload> {
+  const { fileName, tenant = 'acme', parts = 3, storedParts = 1, since = '2 days' } = fields
+  const api = createApi(app.url, app.token({ subject: 'alice', tenant }))
+  const bytes = someBytes(parts * MiB)
+  const upload = await createFor(api, bytes, { fileName })
+  if (storedParts > 0) {
+    const numbers = Array.from({ length: storedParts }, (_, index) => index + 1)
+    await sendParts(api, upload, bytes, numbers)
+    await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
+  }
+  await letPass(app, since, [upload.id])
+  return upload
+}
+
+/** What the server says of an upload. */
+export async function stateOf(app: TestApp, { id }: Pick<Upload, 'id'>, tenant = 'acme'): Promise<Upload['state']> {
+  const reply = await createApi(app.url, app.token({ subject: 'alice', tenant }))('getUpload', { id })
+  expect(reply.status).toBe(200)
+  return reply.body.upload.state
+}
+
+/** The part of the page below one heading. */
+export function sectionOf(page: Page, heading: string): Locator {
+  return page.getByRole('region', { name: heading, exact: true })
+}
+
+/** The file names in the table of uploads, as they stand. */
+export async function shownFiles(page: Page): Promise<string[]> {
+  return sectionOf(page, 'Uploads').locator('tbody .name bdi').allTextContents()
+}
+
+const axe = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
+
+/** Whatever axe finds that is serious or critical, and whether the page is wider than its window. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  const results = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run())
+  return [
+    ...results.violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`)),
+    ...(await page.evaluate(() =>
+      document.documentElement.scrollWidth > innerWidth ? ['wider than the window'] : [],
+    )),
+  ]
 }

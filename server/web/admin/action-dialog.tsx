@@ -45,6 +45,7 @@ export function ActionDialog({ title, advice, confirmText, run, progress, onClos
   const [report, setReport] = useState<ActionReport>()
   const [problem, setProblem] = useState<ReplyProblem>()
   const [round, setRound] = useState(0)
+  const close = useRef<HTMLButtonElement>(null)
   const done = useRef<ActionReport | undefined>(undefined)
   const count = report?.lines.filter(({ kind }) => kind === 'done').length ?? 0
 
@@ -67,6 +68,11 @@ export function ActionDialog({ title, advice, confirmText, run, progress, onClos
     return () => asking.abort()
   }, [round])
 
+  // The button that was pressed is gone by then: the keyboard goes on at the one that is left.
+  useEffect(() => {
+    if (phase === 'done' || phase === 'refused') close.current?.focus()
+  }, [phase])
+
   async function confirm() {
     setPhase('doing')
     try {
@@ -82,35 +88,38 @@ export function ActionDialog({ title, advice, confirmText, run, progress, onClos
   }
 
   return (
-    <Modal title={title} class="action" isBusy={phase === 'doing'} onClose={() => onClose(done.current)}>
-      <div class="body">
-        <p class="quiet">{phase === 'done' ? '' : advice}</p>
-        <p role="status" class="headline">
-          {phase === 'asking' && 'Asking the server what would happen …'}
-          {phase === 'doing' && 'Under way …'}
-          {(phase === 'asked' || phase === 'done') && report && `${report.headline}.`}
-        </p>
-        {phase === 'doing' && progress}
-        {problem && phase === 'refused' && <ProblemNote problem={problem} />}
-        {report && phase !== 'refused' && (
-          <Lines lines={report.lines} isDim={phase === 'asking' || phase === 'doing'} />
-        )}
-      </div>
-      <footer class="buttons">
-        {phase === 'done' && report?.more && (
-          <button type="button" onClick={() => setRound(round + 1)}>
-            Look for more
+    <Modal
+      title={title}
+      class="action"
+      isBusy={phase === 'doing'}
+      onClose={() => onClose(done.current)}
+      footer={
+        <>
+          {phase === 'done' && report?.more && (
+            <button type="button" onClick={() => setRound(round + 1)}>
+              Look for more
+            </button>
+          )}
+          <button ref={close} type="button" onClick={closeDialog} disabled={phase === 'doing'} autofocus>
+            {phase === 'asking' || (phase === 'asked' && count > 0) ? 'Cancel' : 'Close'}
           </button>
-        )}
-        <button type="button" onClick={closeDialog} disabled={phase === 'doing'} autofocus>
-          {phase === 'asking' || (phase === 'asked' && count > 0) ? 'Cancel' : 'Close'}
-        </button>
-        {phase === 'asked' && count > 0 && (
-          <button type="button" class="danger main" onClick={() => void confirm()}>
-            {confirmText(count)}
-          </button>
-        )}
-      </footer>
+          {phase === 'asked' && count > 0 && (
+            <button type="button" class="danger main" onClick={() => void confirm()}>
+              {confirmText(count)}
+            </button>
+          )}
+        </>
+      }
+    >
+      <p class="quiet">{phase === 'done' ? '' : advice}</p>
+      <p role="status" class="headline">
+        {phase === 'asking' && 'Asking the server what would happen …'}
+        {phase === 'doing' && 'Under way …'}
+        {(phase === 'asked' || phase === 'done') && report && `${report.headline}.`}
+      </p>
+      {phase === 'doing' && progress}
+      {problem && phase === 'refused' && <ProblemNote problem={problem} />}
+      {report && phase !== 'refused' && <Lines lines={report.lines} isDim={phase === 'asking' || phase === 'doing'} />}
     </Modal>
   )
 }

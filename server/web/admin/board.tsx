@@ -42,7 +42,7 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
     <>
       <header class="top">
         <h1>
-          Partway <span>administration</span>
+          Partway <span class="product">administration</span>
         </h1>
         <p class="reach">
           {value && (value.tenant === null ? 'All tenants' : <bdi>Tenant {value.tenant}</bdi>)}

@@ -108,33 +108,38 @@ function MergeDialog({ prefixes, merge, onClose }: MergeDialogProps) {
     setIsBusy(false)
   }
   return (
-    <Modal title="Add to the bucket’s lifecycle?" class="action" isBusy={isBusy} onClose={() => onClose(isDone)}>
-      <div class="body">
-        <p>
-          OSS will end forgotten multipart uploads below{' '}
-          {prefixes.map((prefix, index) => (
-            <>
-              {index > 0 && ', '}
-              <code key={prefix}>{shownName(prefix)}</code>
-            </>
-          ))}{' '}
-          by itself, also when no server runs. All other rules of the bucket stay as they are.
-        </p>
-        <p role="status" class="headline">
-          {isBusy ? 'Under way …' : isDone ? 'The rule is there.' : ''}
-        </p>
-        {problem && <ProblemNote problem={problem} />}
-      </div>
-      <footer class="buttons">
-        <button type="button" onClick={closeDialog} disabled={isBusy} autofocus>
-          {isDone ? 'Close' : 'Cancel'}
-        </button>
-        {!isDone && (
-          <button type="button" class="main" disabled={isBusy} onClick={() => void confirm()}>
-            Add
+    <Modal
+      title="Add to the bucket’s lifecycle?"
+      class="action"
+      isBusy={isBusy}
+      onClose={() => onClose(isDone)}
+      footer={
+        <>
+          <button type="button" onClick={closeDialog} disabled={isBusy} autofocus>
+            {isDone ? 'Close' : 'Cancel'}
           </button>
-        )}
-      </footer>
+          {!isDone && (
+            <button type="button" class="main" disabled={isBusy} onClick={() => void confirm()}>
+              Add
+            </button>
+          )}
+        </>
+      }
+    >
+      <p>
+        OSS will end forgotten multipart uploads below{' '}
+        {prefixes.map((prefix, index) => (
+          <>
+            {index > 0 && ', '}
+            <code key={prefix}>{shownName(prefix)}</code>
+          </>
+        ))}{' '}
+        by itself, also when no server runs. All other rules of the bucket stay as they are.
+      </p>
+      <p role="status" class="headline">
+        {isBusy ? 'Under way …' : isDone ? 'The rule is there.' : ''}
+      </p>
+      {problem && <ProblemNote problem={problem} />}
     </Modal>
   )
 }

@@ -8,11 +8,13 @@ interface ModalProps {
   onClose: () => void
   /** Something is being done that closing would not undo: Escape waits. */
   isBusy?: boolean
+  /** Below what scrolls. */
+  footer: ComponentChildren
   children: ComponentChildren
 }
 
 /** The browser's own dialog: it keeps the keyboard inside, closes with Escape, and gives the keyboard back to where it was. */
-export function Modal({ title, class: name = '', onClose, isBusy = false, children }: ModalProps) {
+export function Modal({ title, class: name = '', onClose, isBusy = false, footer, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
@@ -32,7 +34,11 @@ export function Modal({ title, class: name = '', onClose, isBusy = false, childr
       <header>
         <h2 id={id}>{title}</h2>
       </header>
-      {children}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must be able to scroll it as well */}
+      <section class="body" aria-labelledby={id} tabIndex={0}>
+        {children}
+      </section>
+      <footer class="buttons">{footer}</footer>
     </dialog>
   )
 }

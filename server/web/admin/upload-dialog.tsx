@@ -28,25 +28,30 @@ export function UploadDialog({ api, announcer, id, onChanged, onClose }: UploadD
   const [isAborting, setIsAborting] = useState(false)
   const { value, problem, readAt } = detail
   return (
-    <Modal title={value ? <bdi>{shownName(value.upload.fileName)}</bdi> : 'Upload'} class="sheet" onClose={onClose}>
-      <div class="body" aria-busy={detail.isLoading}>
-        {problem && <ProblemNote problem={problem} onRetry={detail.reload} />}
-        {value ? <Known api={api} detail={value} /> : !problem && <Placeholder lines={12} />}
-      </div>
-      <footer class="buttons">
-        <button type="button" onClick={closeDialog} autofocus>
-          Close
-        </button>
-        <button type="button" onClick={detail.reload}>
-          Read again
-        </button>
-        {value && !isEnded(value.upload.state) && (
-          <button type="button" class="danger" onClick={() => setIsAborting(true)}>
-            Abort …
+    <Modal
+      title={value ? <bdi>{shownName(value.upload.fileName)}</bdi> : 'Upload'}
+      class="sheet"
+      onClose={onClose}
+      footer={
+        <>
+          <button type="button" onClick={closeDialog} autofocus>
+            Close
           </button>
-        )}
-        {readAt !== undefined && <p class="read">read {clockText(readAt)}</p>}
-      </footer>
+          <button type="button" onClick={detail.reload}>
+            Read again
+          </button>
+          {value && !isEnded(value.upload.state) && (
+            <button type="button" class="danger" onClick={() => setIsAborting(true)}>
+              Abort …
+            </button>
+          )}
+          {readAt !== undefined && <p class="read">read {clockText(readAt)}</p>}
+        </>
+      }
+    >
+      {problem && <ProblemNote problem={problem} onRetry={detail.reload} />}
+      {value ? <Known api={api} detail={value} /> : !problem && <Placeholder lines={12} />}
+
       {isAborting && value && (
         <AbortDialog
           api={api}
