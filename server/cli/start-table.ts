@@ -27,9 +27,11 @@ export function startTable(config: Config, port: number): string {
   if (key?.kind === 'secret') {
     const signer = { secret: key.secret, issuer, audience }
     const mintFor = (holder: TokenHolder) => mintDevToken(signer, { ...holder, ttlSeconds: TOKEN_SECONDS })
-    const userToken = mintFor(LOCAL_USER)
-    if (config.webPages) rows.unshift(['Page', `${url}/#token=${userToken}`])
-    rows.push(['User token', userToken], ['Admin token', mintFor(LOCAL_ADMIN)])
+    const [userToken, adminToken] = [mintFor(LOCAL_USER), mintFor(LOCAL_ADMIN)]
+    if (config.webPages) {
+      rows.unshift(['Page', `${url}/#token=${userToken}`], ['Admin page', `${url}/admin/#token=${adminToken}`])
+    }
+    rows.push(['User token', userToken], ['Admin token', adminToken])
   }
   rows.push(['Upload', 'npx partway upload ./some-file'])
   const width = Math.max(...rows.map(([name]) => name.length))

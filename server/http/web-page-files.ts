@@ -23,7 +23,7 @@ const MIN_GZIPPED_BYTES = 1024
 
 /** Where `npm run build` puts the pages: seen from the sources, and from the build. */
 export function builtPagesDirectory(): string {
-  const path = import.meta.url.endsWith('.ts') ? '../../dist/server/web/upload' : '../web/upload'
+  const path = import.meta.url.endsWith('.ts') ? '../../dist/server/web' : '../web'
   return fileURLToPath(new URL(path, import.meta.url))
 }
 

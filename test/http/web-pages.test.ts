@@ -14,14 +14,14 @@ let app: TestApp
 let pagesDirectory: string
 beforeAll(async () => {
   pagesDirectory = await mkdtemp(join(tmpdir(), 'partway-pages-'))
-  await mkdir(join(pagesDirectory, 'assets'))
-  await writeFile(
-    join(pagesDirectory, 'index.html'),
-    '<!doctype html><meta name="partway-sign-in" content="%SIGN_IN%">',
-  )
-  await writeFile(join(pagesDirectory, 'assets', 'index-abc.js'), script)
-  await writeFile(join(pagesDirectory, 'assets', 'index-abc.css'), 'body { margin: 0 }')
-  await writeFile(join(pagesDirectory, 'assets', 'notes.txt'), 'not for anybody')
+  for (const page of ['upload', 'admin']) {
+    const directory = join(pagesDirectory, page)
+    await mkdir(join(directory, 'assets'), { recursive: true })
+    await writeFile(join(directory, 'index.html'), '<!doctype html><meta name="partway-sign-in" content="%SIGN_IN%">')
+    await writeFile(join(directory, 'assets', 'index-abc.js'), script)
+    await writeFile(join(directory, 'assets', 'index-abc.css'), 'body { margin: 0 }')
+    await writeFile(join(directory, 'assets', 'notes.txt'), 'not for anybody')
+  }
   app = await startTestApp({ pagesDirectory })
 })
 afterAll(async () => {

@@ -1,9 +1,9 @@
 import { ClientException, ServiceException } from '@partway/client'
 import { problemCodes, problems } from '@partway/client/contract'
 import { describe, expect, test } from 'vitest'
-import { countText, durationText, percentOf, rateText, sizeText } from '../../server/web/upload/figures.ts'
+import { countText, durationText, percentOf, rateText, sizeText } from '../../server/web/shared/figures.ts'
 import { hintOf, isOfSignIn, messageOf } from '../../server/web/upload/messages.ts'
-import { baseUrlOf, tokenOf } from '../../server/web/upload/page-address.ts'
+import { baseUrlOf, tokenOf } from '../../server/web/shared/page-address.ts'
 
 const spaced = (text: string) => text.replaceAll('\u00a0', ' ')
 

@@ -1,5 +1,5 @@
 import { type FolderFile, filesOfDrop, filesOfInput } from '@partway/client/queue'
-import { element } from './element.ts'
+import { element } from '../shared/element.ts'
 import type { KeptFile } from './kept-files.ts'
 
 /** A file the user gave, and where possible a way back to it after a reload. */

@@ -1,6 +1,6 @@
 import type { PartsProgress } from '@partway/client'
 import type { QueueItem } from '@partway/client/queue'
-import type { StripPicture } from './parts-strip.ts'
+import type { StripPicture } from '../shared/parts-strip.ts'
 
 /** What OSS has of a file for certain. */
 export function storedBytes({ plan, isStored }: PartsProgress): number {

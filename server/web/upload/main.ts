@@ -4,15 +4,15 @@
  */
 import { createUploadClient } from '@partway/client'
 import { createUploadQueue, type QueueProgress } from '@partway/client/queue'
-import { createAnnouncer } from './announcer.ts'
+import { createAnnouncer } from '../shared/announcer.ts'
+import { element, setText } from '../shared/element.ts'
+import { countText } from '../shared/figures.ts'
+import { baseUrlOf, tokenOf } from '../shared/page-address.ts'
+import { createSignInForm } from '../shared/sign-in-form.ts'
 import { type ChosenFile, chooseOne, offerToChoose } from './choose-files.ts'
-import { element, setText } from './element.ts'
-import { countText } from './figures.ts'
 import { createKeptFiles, openKept } from './kept-files.ts'
 import { isOfSignIn, pageHintOf } from './messages.ts'
-import { baseUrlOf, tokenOf } from './page-address.ts'
-import { createSession } from './session.ts'
-import { createSignInForm } from './sign-in-form.ts'
+import { checkToken, createSession } from './session.ts'
 import { createTotals } from './totals.ts'
 import { createUnfinishedList } from './unfinished-list.ts'
 import { createUploadList } from './upload-list.ts'
@@ -64,7 +64,15 @@ const unfinished = createUnfinishedList(find('#unfinished'), {
   isHere: uploads.has,
   onFile: (file) => uploads.add([file]),
 })
-const form = createSignInForm(element(document, '#sign-in', HTMLFormElement), { baseUrl, mode, onToken: signIn })
+const form = createSignInForm(element(document, '#sign-in', HTMLFormElement), {
+  help:
+    mode === 'link'
+      ? 'The link that “npx partway serve” printed signs you in. For another user: npx partway token --sub NAME --scope uploads'
+      : 'Your application’s backend makes it for you: a JWT with the scope “uploads”. It stays in this tab’s memory and is gone when you close or reload it.',
+  notAllowed: 'This token does not allow uploads: it needs the scope “uploads”.',
+  check: (token) => checkToken(baseUrl, token),
+  onToken: signIn,
+})
 
 offerToChoose(find('#choose'), {
   onFiles(files) {

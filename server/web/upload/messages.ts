@@ -6,7 +6,7 @@ import {
   type ServiceException,
   type UploadNotice,
 } from '@partway/client'
-import { durationText } from './figures.ts'
+import { durationText } from '../shared/figures.ts'
 
 /** What the user can do about a failure, as a button beside it. */
 export type Remedy = 'retry' | 'start-over' | 'choose-again'

@@ -1,4 +1,4 @@
-import { element, setText } from './element.ts'
+import { element, setText } from '../shared/element.ts'
 import type { Message, Remedy } from './messages.ts'
 
 /** A question that is answered in place, because a dialog would hide what it is about. */

@@ -1,4 +1,5 @@
 import { createUploadClient, isServerProblem } from '@partway/client'
+import type { TokenVerdict } from '../shared/sign-in-form.ts'
 
 /** Who is signed in: a bearer token, in this variable and nowhere else. */
 export interface Session {
@@ -46,10 +47,7 @@ export function createSession(baseUrl: string, ask: (isRenewal: boolean) => void
 }
 
 /** Whether the server takes `token` for uploads, asked once; `unknown` when it cannot be asked. */
-export async function checkToken(
-  baseUrl: string,
-  token: string,
-): Promise<'taken' | 'refused' | 'not-allowed' | 'unknown'> {
+export async function checkToken(baseUrl: string, token: string): Promise<TokenVerdict> {
   const client = createUploadClient({ baseUrl, token: () => token, retry: { maxAttempts: 1 } })
   try {
     await client.listUploads({ limit: 1 })

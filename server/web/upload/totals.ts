@@ -1,7 +1,7 @@
 import type { QueueProgress, UploadQueue } from '@partway/client/queue'
-import type { Announcer } from './announcer.ts'
-import { element, setText } from './element.ts'
-import { countText, percentOf, rateText, sizeText } from './figures.ts'
+import type { Announcer } from '../shared/announcer.ts'
+import { element, setText } from '../shared/element.ts'
+import { countText, percentOf, rateText, sizeText } from '../shared/figures.ts'
 
 /** What speed and time left are guessed from is too little before. */
 const settleMs = 2000

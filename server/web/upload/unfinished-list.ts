@@ -1,6 +1,6 @@
 import type { Upload, UploadClient } from '@partway/client'
+import { element } from '../shared/element.ts'
 import { type ChosenFile, chooseOne } from './choose-files.ts'
-import { element } from './element.ts'
 import { type KeptFiles, openKept } from './kept-files.ts'
 import { createUnfinishedRow, type UnfinishedRow } from './unfinished-row.ts'
 

@@ -1,8 +1,8 @@
 import type { Upload } from '@partway/client'
-import { copyOf, element, setText } from './element.ts'
-import { durationText, percentOf, sizeText } from './figures.ts'
+import { copyOf, element, setText } from '../shared/element.ts'
+import { durationText, percentOf, sizeText } from '../shared/figures.ts'
+import { createPartsStrip } from '../shared/parts-strip.ts'
 import { createNote } from './note.ts'
-import { createPartsStrip } from './parts-strip.ts'
 
 export interface UnfinishedActions {
   /** Opens the file, by its handle or the user's choice. Undefined when there is none. */

@@ -1,10 +1,10 @@
 import type { UploadNotice } from '@partway/client'
 import type { QueueItem, UploadQueue } from '@partway/client/queue'
-import type { Announcer } from './announcer.ts'
+import type { Announcer } from '../shared/announcer.ts'
+import { element } from '../shared/element.ts'
+import { onColoursChanged } from '../shared/parts-strip.ts'
 import type { ChosenFile } from './choose-files.ts'
-import { element } from './element.ts'
 import { messageOf, type Remedy } from './messages.ts'
-import { onColoursChanged } from './parts-strip.ts'
 import { createRowPainter } from './row-painter.ts'
 import { createUploadRow, type UploadRow } from './upload-row.ts'
 

@@ -1,11 +1,11 @@
 import type { PartsProgress, UploadNotice } from '@partway/client'
 import type { QueueItem, QueueItemState } from '@partway/client/queue'
-import { copyOf, element, setText } from './element.ts'
-import { percentOf, rateText, sizeText } from './figures.ts'
+import { copyOf, element, setText } from '../shared/element.ts'
+import { percentOf, rateText, sizeText } from '../shared/figures.ts'
+import { createPartsStrip } from '../shared/parts-strip.ts'
 import { pictureOf, storedBytes } from './file-picture.ts'
 import { hintOf, type Message, messageOf, type Remedy } from './messages.ts'
 import { createNote } from './note.ts'
-import { createPartsStrip } from './parts-strip.ts'
 
 /** What a row asks of the list it is in. */
 export interface RowActions {

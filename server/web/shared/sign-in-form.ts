@@ -1,5 +1,4 @@
 import { element, setText } from './element.ts'
-import { checkToken } from './session.ts'
 
 export interface SignInForm {
   /** Shows the form; `reason` says why, if not for the first time. */
@@ -7,25 +6,29 @@ export interface SignInForm {
   close(): void
 }
 
-const help = {
-  link: 'The link that “npx partway serve” printed signs you in. For another user: npx partway token --sub NAME --scope uploads',
-  form: 'Your application’s backend makes it for you: a JWT with the scope “uploads”. It stays in this tab’s memory and is gone when you close or reload it.',
-} as const
+/** What a server says of a token; `unknown` when it cannot be asked. */
+export type TokenVerdict = 'taken' | 'refused' | 'not-allowed' | 'unknown'
 
-const refusals = {
-  refused: 'The server does not take this token: it has expired, or is meant for another server.',
-  'not-allowed': 'This token does not allow uploads: it needs the scope “uploads”.',
-} as const
+export interface SignInOptions {
+  /** What stands below the field. */
+  help: string
+  /** What is said of a token without the scope the page needs. */
+  notAllowed: string
+  check(token: string): Promise<TokenVerdict>
+  onToken(token: string): void
+}
 
 /** A form for a token. What is typed is asked about at the server, handed to `onToken` if taken, and wiped from the page in any case. */
-export function createSignInForm(
-  form: HTMLFormElement,
-  options: { baseUrl: string; mode: 'link' | 'form'; onToken: (token: string) => void },
-): SignInForm {
+export function createSignInForm(form: HTMLFormElement, options: SignInOptions): SignInForm {
   const field = element(form, 'input', HTMLInputElement)
   const button = element(form, 'button', HTMLButtonElement)
   const problem = element(form, '#sign-in-error', HTMLElement)
-  setText(element(form, '#sign-in-help', HTMLElement), help[options.mode])
+  setText(element(form, '#sign-in-help', HTMLElement), options.help)
+  const complaints = {
+    refused: 'The server does not take this token: it has expired, or is meant for another server.',
+    'not-allowed': options.notAllowed,
+    unknown: 'The server cannot be asked right now. Try again in a moment.',
+  } as const
 
   form.addEventListener('submit', (event) => {
     event.preventDefault()
@@ -37,13 +40,10 @@ export function createSignInForm(
   async function submit(token: string) {
     setText(problem, '')
     button.disabled = true
-    const verdict = await checkToken(options.baseUrl, token)
+    const verdict = await options.check(token)
     button.disabled = false
     if (verdict === 'taken') return options.onToken(token)
-    setText(
-      problem,
-      verdict === 'unknown' ? 'The server cannot be asked right now. Try again in a moment.' : refusals[verdict],
-    )
+    setText(problem, complaints[verdict])
     field.focus()
   }
 

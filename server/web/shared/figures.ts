@@ -39,3 +39,11 @@ export function rateText(bytesPerSecond: number, etaSeconds: number | null): str
 export function countText(count: number, word: string): string {
   return `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`
 }
+
+/** One unit, whole, for columns: `45 s`, `12 min`, `5 h`, `41 d`. Rounded down: nothing is older than it is said to be. */
+export function shortDurationText(seconds: number): string {
+  if (seconds < 60) return `${Math.max(0, Math.floor(seconds))}${nbsp}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}${nbsp}min`
+  if (seconds < 2 * 86_400) return `${Math.floor(seconds / 3600)}${nbsp}h`
+  return `${Math.floor(seconds / 86_400)}${nbsp}d`
+}

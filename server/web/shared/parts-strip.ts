@@ -125,10 +125,13 @@ function stripColours(): StripColours {
   return known
 }
 
-/** Calls `redraw` after the colours have changed. */
-export function onColoursChanged(redraw: () => void): void {
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+/** Calls `redraw` after the colours have changed. Returns how to stop that. */
+export function onColoursChanged(redraw: () => void): () => void {
+  const scheme = matchMedia('(prefers-color-scheme: dark)')
+  const changed = () => {
     known = undefined
     redraw()
-  })
+  }
+  scheme.addEventListener('change', changed)
+  return () => scheme.removeEventListener('change', changed)
 }

@@ -1,0 +1,96 @@
+import { useState } from 'preact/hooks'
+import type { Announcer } from '../shared/announcer.ts'
+import type { AdminApi } from './admin-api.ts'
+import { BucketSections } from './bucket-sections.tsx'
+import { OrphansSection } from './orphans-section.tsx'
+import { Overview } from './overview.tsx'
+import { SweepsSection } from './sweeps-section.tsx'
+import { UploadDialog } from './upload-dialog.tsx'
+import type { UploadFilter } from './upload-filter.ts'
+import { UploadsSection } from './uploads-section.tsx'
+import { useFilter } from './use-filter.ts'
+import { useResource } from './use-resource.ts'
+import { clockText } from './words.ts'
+
+const REFRESH_MS = 30_000
+
+interface BoardProps {
+  api: AdminApi
+  announcer: Announcer
+  onSignOut: () => void
+}
+
+/** All that an administrator sees once signed in. Sections read for themselves; only what one says to another passes here. */
+export function Board({ api, announcer, onSignOut }: BoardProps) {
+  const summary = useResource((signal) => api.call('getSummary', { signal }), '', { everyMs: REFRESH_MS })
+  const [filter, setFilter] = useFilter()
+  /** Counts whatever changed uploads, so that what shows them reads anew. */
+  const [changes, setChanges] = useState(0)
+  const [opened, setOpened] = useState<string | null>(null)
+  const { value } = summary
+
+  function changed() {
+    setChanges((before) => before + 1)
+    summary.reload()
+  }
+  function show(change: Partial<UploadFilter>) {
+    setFilter({ ...filter, ...change })
+    document.querySelector<HTMLElement>('#uploads-title')?.focus()
+  }
+
+  return (
+    <>
+      <header class="top">
+        <h1>
+          Partway <span class="product">administration</span>
+        </h1>
+        <p class="reach">
+          {value && (value.tenant === null ? 'All tenants' : <bdi>Tenant {value.tenant}</bdi>)}
+          {value && <span class="quiet"> counted {clockText(Date.parse(value.measuredAt))}</span>}
+        </p>
+        <div class="buttons">
+          <button type="button" onClick={changed}>
+            Refresh
+          </button>
+          <button type="button" onClick={onSignOut}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <main>
+        <Overview summary={summary} onShow={show} />
+        <UploadsSection
+          api={api}
+          announcer={announcer}
+          filter={filter}
+          onFilter={setFilter}
+          changes={changes}
+          onChanged={changed}
+          onOpen={setOpened}
+          staleAfterSeconds={value?.stale.afterSeconds}
+          tenants={value?.byTenant.map(({ tenant }) => tenant) ?? []}
+        />
+        <div class="columns">
+          <SweepsSection
+            api={api}
+            announcer={announcer}
+            changes={changes}
+            onChanged={changed}
+            staleAfterSeconds={value?.stale.afterSeconds}
+          />
+          <OrphansSection api={api} announcer={announcer} onChanged={changed} />
+        </div>
+        <BucketSections api={api} announcer={announcer} />
+      </main>
+      <footer class="quiet">
+        <p>
+          Read anew every 30 seconds while this page is seen; orphans and the bucket’s rules only when asked.{' '}
+          <a href="../docs">HTTP API</a>
+        </p>
+      </footer>
+      {opened !== null && (
+        <UploadDialog api={api} announcer={announcer} id={opened} onChanged={changed} onClose={() => setOpened(null)} />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,204 @@
+import type { Lifecycle } from '@partway/client/contract'
+import { useState } from 'preact/hooks'
+import type { Announcer } from '../shared/announcer.ts'
+import type { AdminApi } from './admin-api.ts'
+import { closeDialog, Modal } from './modal.tsx'
+import { Panel, Placeholder, ProblemNote } from './panel.tsx'
+import { asReplyProblem, type ReplyProblem } from './reply-problem.ts'
+import { type Resource, useResource } from './use-resource.ts'
+import { shownName } from './words.ts'
+
+interface BucketSectionsProps {
+  api: AdminApi
+  announcer: Announcer
+}
+
+/** The bucket's own rules, judged. They are everybody's, so only an administrator of all tenants sees them. */
+export function BucketSections({ api, announcer }: BucketSectionsProps) {
+  const lifecycle = useResource((signal) => api.call('getLifecycle', { signal }), '')
+  const cors = useResource((signal) => api.call('getCors', { signal }), '')
+  if (lifecycle.problem?.status === 403 && cors.problem?.status === 403) {
+    return (
+      <p class="section quiet">
+        The bucket’s lifecycle and CORS rules concern all tenants: an administrator of all tenants sees them here.
+      </p>
+    )
+  }
+  return (
+    <div class="columns">
+      <LifecycleSection api={api} announcer={announcer} lifecycle={lifecycle} />
+      <Panel title="CORS of the bucket" resource={cors} actions={<Again resource={cors} what="CORS rules" />}>
+        {cors.value === undefined ? (
+          !cors.problem && <Placeholder lines={2} />
+        ) : cors.value.verdicts.length === 0 ? (
+          <p class="empty">No web page is named in CORS_ORIGINS.</p>
+        ) : (
+          <ul class="verdicts">
+            {cors.value.verdicts.map(({ origin, verdict, complaint }) => (
+              <Verdict key={origin} name={origin} verdict={verdict} complaint={complaint} />
+            ))}
+          </ul>
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+function LifecycleSection({ api, announcer, lifecycle }: BucketSectionsProps & { lifecycle: Resource<Lifecycle> }) {
+  const [isMerging, setIsMerging] = useState(false)
+  const { value } = lifecycle
+  const mendable = value?.verdicts.filter(({ canBeMerged }) => canBeMerged) ?? []
+  return (
+    <Panel
+      title="Lifecycle of the bucket"
+      resource={lifecycle}
+      actions={<Again resource={lifecycle} what="lifecycle" />}
+    >
+      {value === undefined ? (
+        !lifecycle.problem && <Placeholder lines={2} />
+      ) : (
+        <>
+          <ul class="verdicts">
+            {value.verdicts.map(({ prefix, verdict, complaint }) => (
+              <Verdict key={prefix} name={prefix} verdict={verdict} complaint={complaint} />
+            ))}
+          </ul>
+          {mendable.length > 0 && (
+            <button type="button" onClick={() => setIsMerging(true)}>
+              Add the missing {mendable.length === 1 ? 'rule' : 'rules'} …
+            </button>
+          )}
+          {value.rules.length > 0 && <Rules rules={value.rules} />}
+        </>
+      )}
+      {isMerging && (
+        <MergeDialog
+          prefixes={mendable.map(({ prefix }) => prefix)}
+          merge={() => api.call('mergeLifecycle')}
+          onClose={(isDone) => {
+            setIsMerging(false)
+            if (!isDone) return
+            announcer.say('The bucket’s lifecycle has the missing rules now')
+            lifecycle.reload()
+          }}
+        />
+      )}
+    </Panel>
+  )
+}
+
+interface MergeDialogProps {
+  prefixes: readonly string[]
+  merge: () => Promise<Lifecycle>
+  onClose: (isDone: boolean) => void
+}
+
+function MergeDialog({ prefixes, merge, onClose }: MergeDialogProps) {
+  const [isBusy, setIsBusy] = useState(false)
+  const [problem, setProblem] = useState<ReplyProblem>()
+  const [isDone, setIsDone] = useState(false)
+  async function confirm() {
+    setIsBusy(true)
+    try {
+      await merge()
+      setIsDone(true)
+    } catch (error) {
+      setProblem(asReplyProblem(error))
+    }
+    setIsBusy(false)
+  }
+  return (
+    <Modal
+      title="Add to the bucket’s lifecycle?"
+      class="action"
+      isBusy={isBusy}
+      onClose={() => onClose(isDone)}
+      footer={
+        <>
+          <button type="button" onClick={closeDialog} disabled={isBusy} autofocus>
+            {isDone ? 'Close' : 'Cancel'}
+          </button>
+          {!isDone && (
+            <button type="button" class="main" disabled={isBusy} onClick={() => void confirm()}>
+              Add
+            </button>
+          )}
+        </>
+      }
+    >
+      <p>
+        OSS will end forgotten multipart uploads below{' '}
+        {prefixes.map((prefix, index) => (
+          <>
+            {index > 0 && ', '}
+            <code key={prefix}>{shownName(prefix)}</code>
+          </>
+        ))}{' '}
+        by itself, also when no server runs. All other rules of the bucket stay as they are.
+      </p>
+      <p role="status" class="headline">
+        {isBusy ? 'Under way …' : isDone ? 'The rule is there.' : ''}
+      </p>
+      {problem && <ProblemNote problem={problem} />}
+    </Modal>
+  )
+}
+
+function Again({ resource, what }: { resource: Resource<unknown>; what: string }) {
+  return (
+    <button type="button" onClick={resource.reload} aria-label={`Read the ${what} again`}>
+      Read again
+    </button>
+  )
+}
+
+interface VerdictProps {
+  name: string
+  verdict: string
+  complaint: string | null
+}
+
+function Verdict({ name, verdict, complaint }: VerdictProps) {
+  const isGood = verdict === 'covered' || verdict === 'allowed'
+  return (
+    <li class={isGood ? 'good' : verdict === 'unknown' ? '' : 'bad'}>
+      <span class="mark" aria-hidden="true">
+        {isGood ? '✓' : verdict === 'unknown' ? '?' : '!'}
+      </span>
+      <code>{shownName(name)}</code> <span class="verdict">{verdict.replace('-', ' ')}</span>
+      {complaint !== null && <span class="complaint">{complaint}</span>}
+    </li>
+  )
+}
+
+function Rules({ rules }: { rules: Lifecycle['rules'] }) {
+  return (
+    <table class="rows">
+      <caption class="unseen">The bucket’s rules for unfinished uploads</caption>
+      <thead>
+        <tr>
+          <th scope="col">Rule</th>
+          <th scope="col">Keys that begin with</th>
+          <th scope="col" class="number">
+            Ends after
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rules.map(({ id, prefix, isEnabled, days, isOwn }) => (
+          <tr key={id} class={isEnabled ? '' : 'dry'}>
+            <th scope="row">
+              <bdi>{shownName(id)}</bdi>
+              {isOwn && <span class="tag">Partway’s</span>}
+              {!isEnabled && <span class="tag">off</span>}
+            </th>
+            <td>
+              <code>{prefix === '' ? 'anything' : shownName(prefix)}</code>
+            </td>
+            <td class="number">{days === null ? 'a date' : `${days} ${days === 1 ? 'day' : 'days'}`}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

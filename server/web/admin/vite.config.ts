@@ -1,0 +1,3 @@
+import { pageBuild } from '../page-build.ts'
+
+export default pageBuild('admin')
