@@ -80,10 +80,12 @@ export async function listAdminUploadRows(
   { few, patience }: SearchBounds = defaultBounds,
 ): Promise<AdminUploadRow[]> {
   if (!filter.prefix && otherBounds(order, filter).length === 0) return read(sql, walk(filter, order, page))
-  if (filter.prefix && (await isNarrow(sql, filter, filter.prefix, few))) return read(sql, gather(filter, order, page))
+  if (filter.prefix && (await isNarrow(sql, filter, filter.prefix, few)))
+    return read(sql, gather(filter, order, page, boundsOfKey(filter)))
   const rows = await read(sql, walkPatiently(filter, order, page, patience))
   if (rows.length === page.limit || !(await isLongerThan(sql, filter, order, page, patience))) return rows
-  return read(sql, gather(filter, order, page))
+  const isKeyAlone = otherBounds(order, filter).length === 0
+  return read(sql, gather(filter, order, page, isKeyAlone ? boundsOfKey(filter) : keyLookedUp(filter, 'meeting')))
 }
 
 async function read(sql: Queries, statement: Prisma.Sql): Promise<AdminUploadRow[]> {
@@ -126,10 +128,7 @@ function walkPatiently(
     Prisma.sql`${sortColumn(order)} AS value`,
     ...others.map(({ column }) => column),
   ])
-  // One value for each row: as a join, a planner would rather begin with all keys of the prefix.
-  const ofKey = boundsOfKey(filter).map(
-    (condition) => Prisma.sql`(SELECT ${condition} FROM uploads WHERE uploads.id = walked.id)`,
-  )
+  const ofKey = keyLookedUp(filter, 'walked')
   const streams = filter.states.map(
     (state) => Prisma.sql`(
       SELECT id, value FROM (
@@ -168,13 +167,24 @@ async function isNarrow(sql: Queries, { states }: AdminUploadFilter, prefix: str
   return (counted?.keys ?? 0) < few
 }
 
+/** The condition on the key for rows of a subquery, one look-up for each: as a join, a planner would rather begin with all keys of the prefix. */
+function keyLookedUp(filter: AdminUploadFilter, subquery: 'walked' | 'meeting'): Prisma.Sql[] {
+  const id = Prisma.raw(`${subquery}.id`)
+  return boundsOfKey(filter).map((condition) => Prisma.sql`(SELECT ${condition} FROM uploads WHERE uploads.id = ${id})`)
+}
+
 /** All matching rows by whichever index finds them soonest. Materialized: with the limit in sight, planners take the order's. */
-function gather(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUploadPage): Prisma.Sql {
-  const others = [...otherBounds(order, filter).map(({ condition }) => condition), ...boundsOfKey(filter)]
+function gather(
+  filter: AdminUploadFilter,
+  order: AdminUploadOrder,
+  page: AdminUploadPage,
+  ofKey: readonly Prisma.Sql[],
+): Prisma.Sql {
+  const others = otherBounds(order, filter).map(({ condition }) => condition)
   const found = Prisma.sql`
     WITH matching AS MATERIALIZED (
-      SELECT id, ${sortColumn(order)} AS value FROM uploads
-      WHERE ${isOf(filter, filter.states)} AND ${along(filter, order, page)} AND ${all(others)})
+      SELECT id, ${sortColumn(order)} AS value FROM uploads AS meeting
+      WHERE ${isOf(filter, filter.states)} AND ${along(filter, order, page)} AND ${all([...others, ...ofKey])})
     SELECT id, value FROM matching`
   return readFound(found, order, page)
 }
