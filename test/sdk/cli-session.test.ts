@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call } from '../../server/cli/call.ts'
 import { exitCode } from '../../server/cli/exit-code.ts'
 import { writeLocalFile } from '../../server/cli/local-file.ts'
-import { findSession, LOCAL_USER } from '../../server/cli/session.ts'
+import { findSession, LOCAL_ADMIN, LOCAL_USER } from '../../server/cli/session.ts'
 import { loadCliConfig } from '../../server/config.ts'
 
 let dataDir: string
@@ -30,6 +30,14 @@ describe('the server a command talks to', () => {
       expect(session).toMatchObject({ baseUrl: url, isLocal: true })
       expect(await session.token()).toMatch(/^eyJ/)
     }
+  })
+
+  it('takes an administrator’s command for one of all tenants', async () => {
+    const config = loadCliConfig({ PARTWAY_DATA_DIR: dataDir })
+    const session = await findSession(LOCAL_ADMIN, { ...config, jwtSecret: 'a-secret-of-thirty-two-bytes-or-so' })
+    const [, claims = ''] = (await session.token()).split('.')
+    const { sub, tenant, scope } = JSON.parse(Buffer.from(claims, 'base64url').toString())
+    expect({ sub, tenant, scope }).toEqual({ sub: 'local-admin', tenant: '*', scope: 'admin' })
   })
 
   it('is another one on another port, host or path: no token is made for that', async () => {
