@@ -94,8 +94,11 @@ describeInBrowser('the admin page, with 200 hostile file names,', () => {
       seen += shown.length
       const layout = await page.evaluate(() => ({
         isWider: document.documentElement.scrollWidth > innerWidth,
-        tallest: Math.max(...Array.from(document.querySelectorAll('.uploads-table tbody tr'), (row) => row.clientHeight)),
-        injected: document.querySelectorAll('table h1, table script, table img, table svg, table style, table i').length,
+        tallest: Math.max(
+          ...Array.from(document.querySelectorAll('.uploads-table tbody tr'), (row) => row.clientHeight),
+        ),
+        injected: document.querySelectorAll('table h1, table script, table img, table svg, table style, table i')
+          .length,
       }))
       expect(layout).toMatchObject({ isWider: false, injected: 0 })
       expect(layout.tallest).toBeLessThan(200)

@@ -39,7 +39,10 @@ describeInBrowser('signing in to the admin page', () => {
     await live.close()
     await local.close()
   })
-  async function openPage(app: TestApp, options: Parameters<typeof openAdminPage>[2] = {}): Promise<AdminPageUnderTest> {
+  async function openPage(
+    app: TestApp,
+    options: Parameters<typeof openAdminPage>[2] = {},
+  ): Promise<AdminPageUnderTest> {
     const one = await openAdminPage(browser, app, options)
     open.push(one)
     return one

@@ -133,9 +133,9 @@ describeInBrowser('the admin page', () => {
     await dialog(one).getByText('1 upload would be aborted, 1.05 MB freed; 1 would be left.').waitFor()
     const lines = plain(await dialog(one).getByRole('listitem').allInnerTexts())
     expect(lines[0]).toMatch(
-      /live\.bin[^]*would be left: a part URL of it can still be used until .* \(in (9 min|10 min)\)/,
+      /live\.bin[\s\S]*would be left: a part URL of it can still be used until .* \(in (9 min|10 min)\)/,
     )
-    expect(lines[1]).toMatch(/old\.bin[^]*would be aborted/)
+    expect(lines[1]).toMatch(/old\.bin[\s\S]*would be aborted/)
     await dialog(one).getByRole('button', { name: 'Cancel' }).click()
     await dialog(one).waitFor({ state: 'detached' })
     expect([await stateOf(app, old), await stateOf(app, live)]).toEqual(['uploading', 'uploading'])
@@ -157,7 +157,10 @@ describeInBrowser('the admin page', () => {
     await files(one).toEqual(['live.bin'])
     await one.page.locator('#announcer').getByText('1 upload was aborted').waitFor({ state: 'attached' })
     // Its report is among the sweeps.
-    await sweeps(one).getByRole('row', { name: /abort admin/ }).filter({ hasNotText: 'dry run' }).waitFor()
+    await sweeps(one)
+      .getByRole('row', { name: /abort admin/ })
+      .filter({ hasNotText: 'dry run' })
+      .waitFor()
   })
 
   test('offers no abort where none would be aborted', async () => {
@@ -231,7 +234,12 @@ describeInBrowser('the admin page', () => {
     await measureUsage(app.deps)
     const one = await openPage()
     await one.page.getByRole('button', { name: '1 upload idle for 24 h' }).waitFor()
-    expect(plain(await one.page.locator('.figures strong').allTextContents())).toEqual(['3.15 MB', '3.00', '1.05 MB', '2'])
+    expect(plain(await one.page.locator('.figures strong').allTextContents())).toEqual([
+      '3.15 MB',
+      '3.00',
+      '1.05 MB',
+      '2',
+    ])
     const ages = sectionOf(one.page, 'By age').locator('tbody tr')
     expect(plain(await ages.allTextContents()).slice(1, 3)).toEqual(['1 hour to 1 day12.10 MB', '1 to 3 days11.05 MB'])
     const holders = sectionOf(one.page, 'Biggest holders')

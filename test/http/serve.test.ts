@@ -78,7 +78,18 @@ describe('partway serve', { timeout: 120_000 }, () => {
       .stdout()
       .split('\n')
       .filter((line) => line.startsWith('  '))
-    for (const name of ['Page', 'API', 'Docs', 'OSS', 'STS', 'Postgres', 'User token', 'Admin token', 'Upload']) {
+    for (const name of [
+      'Page',
+      'Admin page',
+      'API',
+      'Docs',
+      'OSS',
+      'STS',
+      'Postgres',
+      'User token',
+      'Admin token',
+      'Upload',
+    ]) {
       expect(table.filter((line) => line.trim().startsWith(name))).toHaveLength(1)
     }
     expect(server.stdout()).not.toMatch(/postgres:\/\/|password/i)

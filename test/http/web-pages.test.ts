@@ -174,3 +174,63 @@ describe('the origin that pages may reach', () => {
     expect(new URL(ossUrl(target)).origin).toBe(origin)
   })
 })
+
+describe('the admin page', () => {
+  test('is at /admin/, never kept by anybody, and signs in by link in local mode', async () => {
+    const response = await fetch(`${app.url}/admin/`)
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store'])
+    expect(signIn(await response.text())).toBe('link')
+    await withApp({ config: (config) => ({ ...config, localCloud: null }) }, async (live) => {
+      expect(signIn(await (await fetch(`${live.url}/admin/`)).text())).toBe('form')
+    })
+  })
+
+  test.each(['/admin/', '/admin/assets/index-abc.js'])('%s may run and reach this server alone', async (path) => {
+    const response = await fetch(app.url + path)
+    expect(response.headers.get('content-security-policy')?.split(';')).toEqual([
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "img-src 'self' data:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ])
+  })
+
+  test('loads files of its own, which are kept for ever', async () => {
+    const response = await fetch(`${app.url}/admin/assets/index-abc.js`)
+    expect([response.status, response.headers.get('cache-control')]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+    ])
+    await expectProblem(await fetch(`${app.url}/admin/assets/gone.js`), 'not-found')
+    await expectProblem(await fetch(`${app.url}/admin/index.html`), 'not-found')
+  })
+
+  test.each(['/admin', '/admin/', '/admin/assets/index-abc.js'])('%s is only to be read', async (path) => {
+    const response = await fetch(app.url + path, { method: 'POST' })
+    expect(response.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
+    await expectProblem(response, 'method-not-allowed')
+  })
+
+  test('gets its slash by a relative redirect, at any path of another app', async () => {
+    for (const path of ['', '/files/uploads']) {
+      await withApp(path === '' ? {} : { mount: { path } }, async (mounted) => {
+        const response = await fetch(`${mounted.url}/admin?from=mail`, { redirect: 'manual' })
+        expect([response.status, response.headers.get('location')]).toEqual([308, './admin/?from=mail'])
+        const page = await fetch(`${mounted.url}/admin`)
+        expect([page.status, page.url]).toEqual([200, `${mounted.url}/admin/`])
+      })
+    }
+  })
+
+  test('is hidden by WEB_PAGES=false', async () => {
+    await withApp({ environment: { WEB_PAGES: 'false' } }, async (bare) => {
+      for (const path of ['/admin', '/admin/', '/admin/assets/index-abc.js']) {
+        await expectProblem(await fetch(bare.url + path), 'not-found')
+      }
+    })
+  })
+})

@@ -2,8 +2,8 @@ import { ClientException, ServiceException } from '@partway/client'
 import { problemCodes, problems } from '@partway/client/contract'
 import { describe, expect, test } from 'vitest'
 import { countText, durationText, percentOf, rateText, sizeText } from '../../server/web/shared/figures.ts'
-import { hintOf, isOfSignIn, messageOf } from '../../server/web/upload/messages.ts'
 import { baseUrlOf, tokenOf } from '../../server/web/shared/page-address.ts'
+import { hintOf, isOfSignIn, messageOf } from '../../server/web/upload/messages.ts'
 
 const spaced = (text: string) => text.replaceAll('\u00a0', ' ')
 

@@ -137,7 +137,7 @@ function MergeDialog({ prefixes, merge, onClose }: MergeDialogProps) {
         by itself, also when no server runs. All other rules of the bucket stay as they are.
       </p>
       <p role="status" class="headline">
-        {isBusy ? 'Under way …' : isDone ? 'The rule is there.' : ''}
+        {isBusy ? 'Under way …' : isDone ? 'The rules are there.' : ''}
       </p>
       {problem && <ProblemNote problem={problem} />}
     </Modal>

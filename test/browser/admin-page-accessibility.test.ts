@@ -1,0 +1,159 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TestApp } from '../support/app.ts'
+import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { someCors, someLifecycle, someOrphans, someSweeps, someUpload } from './admin-fixtures.ts'
+import {
+  expectClean,
+  faultsOf,
+  leaveUpload,
+  openAdminPage,
+  sectionOf,
+  shownFiles,
+  startAdminApp,
+  stateOf,
+} from './admin-page-support.ts'
+import type { Administration } from './fake-administration.ts'
+
+const phone = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
+const desktop = { viewport: { width: 1280, height: 800 } }
+
+describeInBrowser('the admin page, for everybody,', () => {
+  let browser: Browser
+  let app: TestApp
+  beforeAll(async () => {
+    browser = await launchChromium()
+    app = await startAdminApp()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await app.close()
+  })
+  const busy: Administration = {
+    uploads: Array.from({ length: 68 }, (_, index) => someUpload(index)),
+    sweeps: someSweeps(),
+    orphans: someOrphans(),
+    lifecycle: someLifecycle,
+    cors: someCors,
+  }
+
+  test.each([
+    ['light', 'desktop', desktop],
+    ['dark', 'desktop', desktop],
+    ['light', 'phone', phone],
+    ['dark', 'phone', phone],
+  ] as const)(
+    'has no serious fault in %s on a %s: signed out, busy, asking, one upload, failing',
+    async (colorScheme, _device, device) => {
+      const faults: Record<string, string[]> = {}
+      const out = await openAdminPage(browser, app, { hash: '', colorScheme, ...device })
+      await out.page.getByLabel('Admin token').waitFor()
+      faults['signed out'] = await faultsOf(out.page)
+      await out.close()
+
+      const one = await openAdminPage(browser, app, { fake: busy, colorScheme, ...device })
+      await sectionOf(one.page, 'Lifecycle of the bucket').getByText('old-logs').waitFor()
+      await one.page.locator('.u-over').waitFor()
+      faults.busy = await faultsOf(one.page)
+      await one.page.getByRole('checkbox', { name: 'Select all on this page' }).check()
+      await one.page.getByRole('button', { name: 'Abort 20 uploads' }).click()
+      await one.page.getByRole('dialog').getByText('would be aborted').first().waitFor()
+      faults.asking = await faultsOf(one.page)
+      await one.page.keyboard.press('Escape')
+      await sectionOf(one.page, 'Uploads').locator('tbody .name').nth(2).click()
+      await one.page.getByRole('dialog').getByText('Timeline').waitFor()
+      faults['one upload'] = await faultsOf(one.page)
+      expect(one.complaints).toEqual([])
+      await one.close()
+
+      const failing: Administration = {
+        uploads: [],
+        summary: 'database-unavailable',
+        sweeps: 'internal',
+        orphans: 'storage-unavailable',
+        lifecycle: 'storage-unavailable',
+        cors: 'storage-unavailable',
+      }
+      const two = await openAdminPage(browser, app, { fake: failing, colorScheme, ...device })
+      await expect.poll(() => two.page.getByRole('alert').count()).toBe(5)
+      faults.failing = await faultsOf(two.page)
+      await two.close()
+      expect(Object.entries(faults).filter(([, found]) => found.length > 0)).toEqual([])
+    },
+  )
+
+  test('is worked with the keyboard alone: filter, select, abort, confirm, and back', async () => {
+    await leaveUpload(app, { fileName: 'keep.bin', tenant: 'other' })
+    const doomed = await leaveUpload(app, { fileName: 'doomed.bin' })
+    const one = await openAdminPage(browser, app)
+    const { keyboard } = one.page
+    const focused = () =>
+      one.page.evaluate(() => {
+        const { activeElement: element } = document
+        const label = element instanceof HTMLInputElement ? element.labels?.[0]?.textContent : undefined
+        return element?.getAttribute('aria-label') ?? label?.trim() ?? element?.textContent?.trim() ?? ''
+      })
+    /** Presses Tab until the keyboard is at something of this name. */
+    async function tabTo(name: string) {
+      for (let step = 0; step < 40; step++) {
+        if ((await focused()) === name) return
+        await keyboard.press('Tab')
+      }
+      throw new Error(`no ${name} within 40 steps; at ${await focused()}`)
+    }
+    await expect.poll(() => shownFiles(one.page)).toHaveLength(2)
+    await tabTo('Tenant')
+    await keyboard.type('acme')
+    await keyboard.press('Enter')
+    await expect.poll(() => shownFiles(one.page)).toEqual(['doomed.bin'])
+    expect(await focused()).toBe('Tenant')
+    await tabTo('Select doomed.bin')
+    await keyboard.press('Space')
+    await tabTo('Abort 1 upload …')
+    await keyboard.press('Enter')
+    const dialog = one.page.getByRole('dialog', { name: 'Abort 1 upload?' })
+    await dialog.getByText('1 upload would be aborted').waitFor()
+    // The safe one: whoever presses Enter once too often changes nothing.
+    expect(await focused()).toBe('Cancel')
+    await tabTo('Abort 1 upload')
+    await keyboard.press('Enter')
+    await dialog.getByRole('status').getByText('1 upload was aborted').waitFor()
+    expect(await focused()).toBe('Close')
+    await keyboard.press('Enter')
+    await dialog.waitFor({ state: 'detached' })
+    expect(await stateOf(app, doomed)).toBe('aborted')
+    await sectionOf(one.page, 'Uploads').getByText('No upload is like that').waitFor()
+    expect(await focused()).toBe('Abort selected …')
+    await expectClean(one)
+    await one.close()
+  })
+
+  test('gives everything its name, and the curve as a table', async () => {
+    const one = await openAdminPage(browser, app, { fake: busy })
+    await sectionOf(one.page, 'Lifecycle of the bucket').getByText('old-logs').waitFor()
+    const headings = await one.page.getByRole('heading').allInnerTexts()
+    expect(headings).toEqual([
+      'Partway administration',
+      'Held in unfinished uploads',
+      'Over time',
+      'By age',
+      'Biggest holders',
+      'Uploads',
+      'Sweeps',
+      'Orphans',
+      'Lifecycle of the bucket',
+      'CORS of the bucket',
+    ])
+    expect(await one.page.getByRole('table', { name: 'Bytes held over time' }).getByRole('row').count()).toBe(229)
+    await one.page.getByRole('table', { name: 'Bytes held by the age of their uploads' }).waitFor()
+    const unnamed = await one.page.evaluate(() =>
+      Array.from(document.querySelectorAll('button, input, select'), (control) => {
+        const labels = control instanceof HTMLButtonElement ? 0 : (control as HTMLInputElement).labels?.length
+        const name = control.getAttribute('aria-label') ?? control.textContent?.trim()
+        return labels || name || !control.checkVisibility() ? null : control.outerHTML
+      }).filter((html) => html !== null),
+    )
+    expect(unnamed).toEqual([])
+    await one.close()
+  })
+})
