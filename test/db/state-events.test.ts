@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { findUpload } from '../../server/db/upload-rows.ts'
-import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
+import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { type Api, createApi, createFor, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
