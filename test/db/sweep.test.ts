@@ -78,6 +78,7 @@ async function everyLoop(): Promise<void> {
 
 describe('an upload of 30 hours that sends a part an hour', () => {
   const hours = 30
+  const longestMs = 180_000
 
   async function sendHourly(send: (upload: Upload, bytes: Buffer, partNumber: number) => Promise<void>) {
     const bytes = someBytes(hours * MiB)
@@ -99,23 +100,31 @@ describe('an upload of 30 hours that sends a part an hour', () => {
     expect(sha256Of(await readObject(app.cloud, upload.key))).toBe(sha256Of(bytes))
   }
 
-  it('survives hourly sweeps and daily looks', async () => {
-    await sendHourly((upload, bytes, partNumber) => sendParts(api, upload, bytes, [partNumber]))
-  })
+  it(
+    'survives hourly sweeps and daily looks',
+    async () => {
+      await sendHourly((upload, bytes, partNumber) => sendParts(api, upload, bytes, [partNumber]))
+    },
+    longestMs,
+  )
 
-  it('survives when all its grants are dead by the clock and it never reports: only ListParts shows that it lives', async () => {
-    const grants = new Map<number, PartGrant>()
-    await sendHourly(async (upload, bytes, partNumber) => {
-      if (grants.size === 0) {
-        const parts = Array.from({ length: hours }, (_, index) => ({ partNumber: index + 1 }))
-        const reply = await api('grantParts', { id: upload.id, body: { parts } })
-        for (const grant of reply.body.grants) grants.set(grant.partNumber, grant)
-      }
-      const grant = grants.get(partNumber)
-      if (!grant) throw new Error(`no grant for part ${partNumber}`)
-      expect((await putPart(grant, partOf(bytes, upload, partNumber))).status).toBe(200)
-    })
-  })
+  it(
+    'survives when all its grants are dead by the clock and it never reports: only ListParts shows that it lives',
+    async () => {
+      const grants = new Map<number, PartGrant>()
+      await sendHourly(async (upload, bytes, partNumber) => {
+        if (grants.size === 0) {
+          const parts = Array.from({ length: hours }, (_, index) => ({ partNumber: index + 1 }))
+          const reply = await api('grantParts', { id: upload.id, body: { parts } })
+          for (const grant of reply.body.grants) grants.set(grant.partNumber, grant)
+        }
+        const grant = grants.get(partNumber)
+        if (!grant) throw new Error(`no grant for part ${partNumber}`)
+        expect((await putPart(grant, partOf(bytes, upload, partNumber))).status).toBe(200)
+      })
+    },
+    longestMs,
+  )
 })
 
 describe('an upload whose object was made outside', () => {
