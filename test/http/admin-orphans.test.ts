@@ -266,11 +266,17 @@ describe('what is merely in motion', () => {
     expect(fresh).toBeGreaterThan(0)
   })
 
-  it.each(['completeUpload', 'abortUpload'] as const)(
-    'is not accused: a row that leaves by %s while OSS is asked about it',
-    async (leave) => {
+  it.each([
+    ['completeUpload', 'before'],
+    ['completeUpload', 'after'],
+    ['abortUpload', 'before'],
+    ['abortUpload', 'after'],
+  ] as const)(
+    'is not accused: a row that leaves by %s while OSS is asked about it, %s it answers',
+    async (leave, when) => {
       const tenant = newTenant()
       const upload = await sent(tenant)
+      const left = () => userOf(tenant)(leave, { id: upload.id, ...(leave === 'completeUpload' ? { body: {} } : {}) })
       let asked = 0
       await withMeanwhile(
         ({ listParts }) => ({
@@ -278,8 +284,10 @@ describe('what is merely in motion', () => {
           listUploads: async () => ({ uploads: [], next: null }),
           listParts: async (key, id, page) => {
             asked++
-            await userOf(tenant)(leave, { id: upload.id, ...(leave === 'completeUpload' ? { body: {} } : {}) })
-            return listParts(key, id, page)
+            if (when === 'before') await left()
+            const parts = await listParts(key, id, page)
+            if (when === 'after') await left()
+            return parts
           },
         }),
         async (slow) => expect(await orphansOf(adminOf(tenant, slow))).toEqual([]),
