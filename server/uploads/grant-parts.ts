@@ -48,12 +48,13 @@ export async function issueGrants(deps: Deps, row: UploadRow, parts: readonly Pa
   if (ttlSeconds < 1) throw new Problem('upload-expired', 'The upload has reached the end of its life.')
   const extended = await extendGrants(deps.db.prisma, row.id, ttlSeconds)
   if (!extended || extended.ossUploadId === null) return throwMoved(deps, row.id, 'grantParts')
-  const presign = await deps.objects.presignParts(row.key, extended.ossUploadId, ttlSeconds)
+  const { presign, expiresAt } = await deps.objects.presignParts(row.key, extended.ossUploadId, ttlSeconds)
   const plan = planOf(row)
+  const expiresAtText = expiresAt.toISOString()
   const grants = parts.map(({ partNumber, md5 }): PartGrant => {
     const sizeBytes = partSize(plan, partNumber)
-    const { url, headers, expiresAt } = presign({ partNumber, sizeBytes, md5 })
-    return { partNumber, method: 'PUT', url, headers, sizeBytes, expiresAt: expiresAt.toISOString() }
+    const { url, headers } = presign({ partNumber, sizeBytes, md5 })
+    return { partNumber, method: 'PUT', url, headers, sizeBytes, expiresAt: expiresAtText }
   })
   deps.metrics.grantsIssued(grants.length)
   return grants

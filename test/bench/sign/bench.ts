@@ -59,7 +59,10 @@ export async function run(given: string[]): Promise<boolean> {
   /** Round by round: what else the machine did meanwhile hit both. */
   const ratio = (name: string) => {
     const rounds = Math.min(rateOf(partway).length, rateOf(name).length)
-    const ratios = Array.from({ length: rounds }, (_, round) => (rateOf(partway)[round] ?? 0) / (rateOf(name)[round] ?? 1))
+    const ratios = Array.from(
+      { length: rounds },
+      (_, round) => (rateOf(partway)[round] ?? 0) / (rateOf(name)[round] ?? 1),
+    )
     return ratios.length > 0 ? median(ratios) : null
   }
   report.table(

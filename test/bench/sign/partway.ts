@@ -24,7 +24,14 @@ export const prepare: Prepare<SignInput, SignResult> = async (input) => {
     observe: () => {},
   })
   const sizeBytes = BigInt(partSizeBytes * md5s.length)
-  const stored = { id: 'upl_0', key, ossUploadId: uploadId, sizeBytes, partSizeBytes: BigInt(partSizeBytes), storedBytes: 0n }
+  const stored = {
+    id: 'upl_0',
+    key,
+    ossUploadId: uploadId,
+    sizeBytes,
+    partSizeBytes: BigInt(partSizeBytes),
+    storedBytes: 0n,
+  }
   const row = {
     ...stored,
     sizeBytes: Number(sizeBytes),

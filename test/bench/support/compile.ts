@@ -34,7 +34,10 @@ function compileAll(): void {
       },
     })
     mkdirSync(dirname(javaScriptOf(path)), { recursive: true })
-    writeFileSync(javaScriptOf(path), outputText.replaceAll(/(['"])\.\.\/\.\.\/\.\.\/server\//g, `$1${productBuild}/server/`))
+    writeFileSync(
+      javaScriptOf(path),
+      outputText.replaceAll(/(['"])\.\.\/\.\.\/\.\.\/server\//g, `$1${productBuild}/server/`),
+    )
   }
 }
 

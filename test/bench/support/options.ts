@@ -8,7 +8,10 @@ const units: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 **
  * Options of a benchmark over its defaults: `sizeBytes` is given as `--size 64MiB`, `workMs` as `--work 2s`, `withResume` as `--with-resume`.
  * An option that this benchmark does not have is another's. Throws on a value that cannot be read.
  */
-export function readOptions<Options extends Record<string, Value>>(given: readonly string[], defaults: Options): Options {
+export function readOptions<Options extends Record<string, Value>>(
+  given: readonly string[],
+  defaults: Options,
+): Options {
   const names = Object.keys(defaults)
   const { values } = parseArgs({
     args: [...given],

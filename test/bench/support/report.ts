@@ -25,7 +25,8 @@ export interface Report {
   end(): boolean
 }
 
-const all: Record<string, { options: unknown; tables: unknown[]; notes: string[]; targets: Verdict[]; raw: object }> = {}
+const all: Record<string, { options: unknown; tables: unknown[]; notes: string[]; targets: Verdict[]; raw: object }> =
+  {}
 
 /** `options` are those in force; `given` those of the command line. */
 export function startReport(name: string, given: readonly string[], options: object): Report {
@@ -54,7 +55,9 @@ export function startReport(name: string, given: readonly string[], options: obj
 
 /** All targets of this run on one table, one row each; null when there are none. */
 export function summaryTable(): string | null {
-  const rows = Object.entries(all).flatMap(([name, { targets }]) => targets.map((verdict) => [name, ...verdictRow(verdict)]))
+  const rows = Object.entries(all).flatMap(([name, { targets }]) =>
+    targets.map((verdict) => [name, ...verdictRow(verdict)]),
+  )
   return rows.length === 0 ? null : markdownTable(['benchmark', ...verdictColumns], rows)
 }
 
@@ -65,7 +68,10 @@ export function machine(): Record<string, string> {
     memory: size(totalmem()),
     system: `${process.platform} ${release()}`,
     node: process.version,
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8' }).trim(),
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    }).trim(),
     date: new Date().toISOString().slice(0, 10),
   }
 }
