@@ -10,7 +10,7 @@ export interface SignInput {
   partSizeBytes: number
   expiresSeconds: number
   md5s: string[]
-  /** How long to sign before counting begins, and while it is counted. */
+  /** Processor time to sign for before counting begins, and while it is counted. */
   warmUpMs: number
   workMs: number
 }

@@ -35,6 +35,7 @@ export const prepare: Prepare<SignInput, SignResult> = async (input) => {
   const row = {
     ...stored,
     sizeBytes: Number(sizeBytes),
+    storedBytes: 0,
     partSizeBytes,
     createdAt: new Date(),
     readAt: new Date(),
