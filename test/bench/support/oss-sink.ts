@@ -5,7 +5,8 @@ import { crc32 } from 'node:zlib'
 
 /*
  * Stands for OSS (and S3, whose words for multipart uploads are the same) where its own cost must not count: reads bytes, sums them up and
- * drops them. No signature is checked. `GET /-/uploads` tells what came; `DELETE /-/uploads` forgets it.
+ * drops them. No signature is checked. `GET /-/uploads` tells what came, `GET /-/received` only how
+ * much; DELETE forgets it.
  */
 
 export interface SunkPart {
@@ -46,6 +47,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.end(request.method === 'HEAD' ? undefined : body)
   }
   const xml = (body: string) => reply(200, { 'content-type': 'application/xml' }, `<?xml version="1.0"?>${body}`)
+  if (url.pathname === '/-/received') {
+    if (request.method === 'DELETE') received = { bytes: 0, firstByteAtMs: 0 }
+    return reply(200, {}, JSON.stringify(received))
+  }
   if (url.pathname === '/-/uploads') {
     if (request.method === 'DELETE') {
       uploads.clear()

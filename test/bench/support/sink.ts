@@ -9,7 +9,10 @@ export interface Sink extends Service {
   url: string
   /** What it was sent since it was last emptied. */
   sunk(): Promise<Sunk>
+  received(): Promise<Sunk['received']>
   empty(): Promise<void>
+  /** Counts bytes anew, and keeps the uploads. */
+  forgetReceived(): Promise<void>
 }
 
 export async function startSink(place: Workplace): Promise<Sink> {
@@ -20,6 +23,8 @@ export async function startSink(place: Workplace): Promise<Sink> {
     ...service,
     url,
     sunk: async () => (await fetch(`${url}/-/uploads`)).json() as Promise<Sunk>,
+    received: async () => (await fetch(`${url}/-/received`)).json() as Promise<Sunk['received']>,
+    forgetReceived: async () => void (await (await fetch(`${url}/-/received`, { method: 'DELETE' })).text()),
     empty: async () => void (await (await fetch(`${url}/-/uploads`, { method: 'DELETE' })).text()),
   }
 }

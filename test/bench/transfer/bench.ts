@@ -49,7 +49,7 @@ export async function run(given: string[]): Promise<boolean> {
       await runBig(report, place, { bigSizeBytes, partSizeBytes, parallel: options.parallel }, toSink)
     report.note(
       'Each client runs in a process of its own, the sink, the server and the local OSS in others. What arrived was compared after every round: ' +
-        'part by part (CRC-32) in the sink, by the object’s CRC-64 in the local OSS, by a CRC-64 of the stored file for tus. ' +
+        'part by part (CRC-32) in the sink, by the object’s CRC-64 in the local OSS, by a CRC-64 of the stored file for tus, which sends one part after the other, as its file store joins no parallel uploads. ' +
         'The sink speaks as much of OSS as the server and the clients need, checks no signature and drops what it reads.',
     )
   } finally {

@@ -112,10 +112,10 @@ export async function startLocalOss(place: Workplace): Promise<{ server: Partway
   }
 }
 
-/** @tus/server, whose store keeps each upload as a file of its id. */
+/** @tus/server, whose store keeps each upload as a file of its id. It cannot join uploads, so whatever is asked for goes one after the other. */
 export function toTus(tus: TusServer, endpoint = tus.endpoint): Stage {
   return {
-    inputFor: async (file, parallel) => ({ ...file, parallel, url: endpoint }),
+    inputFor: async (file) => ({ ...file, parallel: 1, url: endpoint }),
     async check(file, location) {
       const crc64 = await crc64OfFile(join(tus.directory, location.split('/').at(-1) ?? ''))
       await rm(tus.directory, { recursive: true, force: true })

@@ -3,7 +3,7 @@ import * as tus from 'tus-js-client'
 import type { Prepare } from '../support/contender-process.ts'
 import type { TransferInput, TransferResult } from './input.ts'
 
-/** tus-js-client. `parallel` above 1 makes that many uploads, which the server joins. */
+/** tus-js-client. `parallel` above 1 makes that many uploads, which servers with the extension `concatenation` join. */
 export const prepare: Prepare<TransferInput, TransferResult> = async (input) => {
   const { path, sizeBytes, parallel, partSizeBytes, url, retry } = input
   return () =>
