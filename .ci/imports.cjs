@@ -119,7 +119,7 @@ module.exports = {
       to: {
         ...value,
         path: ['^node_modules/zod/', '^client-sdk/contract/'],
-        pathNot: '^client-sdk/contract/(part-plan|crc64|canonical-v4)[.]ts$',
+        pathNot: '^client-sdk/contract/(part-plan|crc64|canonical-v4|text-form)[.]ts$',
       },
     },
     {

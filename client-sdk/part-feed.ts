@@ -8,6 +8,8 @@ export interface PartFeedDeps {
   askGrant(part: PreparedPart): Promise<PartGrant>
   /** Parts hashed ahead of the ones in flight, ≥ 1. Grants are asked for that many at a time. */
   lookahead: number
+  /** How many ask for parts: when all of them have nothing to do, grants are asked for at once. */
+  senders: number
   /** Parts that are ready already, from the create call. */
   ready?: GrantedPart[]
 }
@@ -22,7 +24,8 @@ export interface PartFeed {
 
 /**
  * Hashing is one pipeline stage, asking for grants the next; both run while parts are in flight. A batch of grants is asked for when
- * `lookahead` parts are hashed, or earlier when a sender has nothing to do: requests stay few and senders busy.
+ * `lookahead` parts are hashed, or earlier when nobody sends. Where hashing is what limits, a single idle sender does not ask for a part
+ * alone: it would be no sooner done, and every part would become a request.
  */
 export function createPartFeed(deps: PartFeedDeps): PartFeed {
   const numbers = deps.numbers[Symbol.iterator]()
@@ -69,7 +72,7 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   }
 
   function askNext() {
-    const isBatch = hashed.length >= deps.lookahead || idle.length > 0 || (isExhausted && !isHashing)
+    const isBatch = hashed.length >= deps.lookahead || idle.length >= deps.senders || (isExhausted && !isHashing)
     if (asking.length > 0 || hashed.length === 0 || !isBatch) return
     asking = hashed
     hashed = []

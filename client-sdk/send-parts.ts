@@ -31,6 +31,7 @@ export async function sendParts(
     numbers,
     ready,
     lookahead: Math.max(1, Math.min(deps.parallel, Math.floor(lookaheadBytes / deps.plan.partSizeBytes))),
+    senders: deps.parallel,
     async prepare(partNumber) {
       await deps.gate.opened(link.signal)
       const part = await preparePart(deps, partNumber, link.signal)

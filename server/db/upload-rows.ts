@@ -134,7 +134,7 @@ export async function removePending(sql: Queries, id: string): Promise<void> {
 }
 
 /** Records, before anything is signed, until when a grant may be used: what the sweep goes by. `parts`: how many part URLs it is; none
- *  for credentials. Null unless `uploading`. */
+ *  for credentials. Null unless the upload is `uploading` and its tenant may be given something new. */
 export function extendGrants(
   sql: Queries,
   id: string,
@@ -144,7 +144,9 @@ export function extendGrants(
   return one(sql.$queryRaw<RawUpload[]>`
     UPDATE uploads SET ${parts > 0 ? counted : Prisma.empty}
       last_activity_at = now(), grants_alive_until = greatest(grants_alive_until, now() + ${seconds(ttlSeconds)})
-    WHERE id = ${id} AND state = 'uploading' RETURNING ${uploadColumns}`)
+    WHERE id = ${id} AND state = 'uploading'
+      AND NOT EXISTS (SELECT FROM tenants WHERE tenants.tenant = uploads.tenant AND suspended_at IS NOT NULL)
+    RETURNING ${uploadColumns}`)
 }
 
 /** uploading → completing, under a lease: one caller wins. `claimedCrc64` is kept with the intent, so that whoever finishes it checks it. */

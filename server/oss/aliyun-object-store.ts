@@ -166,7 +166,7 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
 
     async presignParts(key, ossUploadId, ttlSeconds) {
       const now = options.now()
-      const presign = createPresignerV4({
+      const presignUrl = createPresignerV4({
         method: 'PUT',
         baseUrl: options.publicEndpoint,
         addressing: options.publicAddressing,
@@ -180,13 +180,15 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
       })
       // The signature's clock has whole seconds.
       const expiresAt = new Date((Math.floor(now.getTime() / 1000) + ttlSeconds) * 1000)
-      return ({ partNumber, sizeBytes, md5 }) => {
-        const headers: Record<string, string> = md5 ? { 'Content-MD5': md5 } : {}
-        const url = presign({
-          query: { partNumber: String(partNumber), uploadId: ossUploadId },
-          headers: { ...headers, 'content-length': String(sizeBytes) },
-        })
-        return { url, headers, expiresAt }
+      return {
+        expiresAt,
+        presign({ partNumber, sizeBytes, md5 }) {
+          const query = { partNumber: String(partNumber), uploadId: ossUploadId }
+          const length = String(sizeBytes)
+          const bound = md5 ? { 'Content-MD5': md5, 'content-length': length } : { 'content-length': length }
+          const url = presignUrl({ query, headers: bound })
+          return { url, headers: md5 ? { 'Content-MD5': md5 } : {} }
+        },
       }
     },
 

@@ -45,7 +45,12 @@ export interface ObjectAttributes {
 export interface PresignedPart {
   url: string
   headers: Record<string, string>
+}
+
+/** Signs URLs of one upload's parts that all live until `expiresAt`. */
+export interface PartPresigner {
   expiresAt: Date
+  presign(part: { partNumber: number; sizeBytes: number; md5?: string | undefined }): PresignedPart
 }
 
 /** What is known after CompleteMultipartUpload was sent. Only `done` says that the object exists; the rest leaves HeadObject to decide.
@@ -106,11 +111,7 @@ export interface ObjectStore {
   /** Deletes the object; done as well when there is none. */
   deleteObject(key: string): Promise<void>
   /** Prepares presigned UploadPart URLs of one upload. Makes no call to the service; throws `credentials-unavailable`. */
-  presignParts(
-    key: string,
-    ossUploadId: string,
-    ttlSeconds: number,
-  ): Promise<(part: { partNumber: number; sizeBytes: number; md5?: string | undefined }) => PresignedPart>
+  presignParts(key: string, ossUploadId: string, ttlSeconds: number): Promise<PartPresigner>
   /** The longest life, in seconds, that a URL signed now may promise. */
   maxGrantSeconds(): Promise<number>
   /** Asks the service something cheap. Resolves when it answered with the rights Partway needs. */

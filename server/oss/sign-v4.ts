@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import {
   ALGORITHM_V4,
   additionalHeaderNames,
@@ -13,6 +13,7 @@ import {
   timestampV4,
   UNSIGNED_PAYLOAD,
 } from '@partway/client/contract'
+import { createHmacSha256 } from './hmac-sha256.ts'
 
 /* OSS signature V4: the text of a request, which the contract makes, signed with node:crypto. */
 
@@ -25,10 +26,8 @@ export interface CredentialsV4 {
 
 /** Signs a canonical request: hex HMAC-SHA256 under the key of (secret, day, region). `timestamp` as from `timestampV4`. */
 export function signatureV4(secret: string, timestamp: string, region: string, canonicalRequest: string): string {
-  const text = stringToSignV4(timestamp, region, hash('sha256', canonicalRequest))
-  return createHmac('sha256', signingKey(secret, timestamp.slice(0, 8), region))
-    .update(text)
-    .digest('hex')
+  const sign = signerOf(secret, timestamp.slice(0, 8), region)
+  return sign(stringToSignV4(timestamp, region, hash('sha256', canonicalRequest)))
 }
 
 /** The four keys of the chain, outermost first. Exported for the known answers; callers want `signatureV4`. */
@@ -42,16 +41,17 @@ export function keyChainV4(secret: string, date: string, region: string): [Buffe
 
 // Four HMACs per signature would be most of its cost, and a key serves a whole day. The bound only guards against a flood of
 // short-lived credentials.
-const signingKeys = new Map<string, KeyObject>()
-const MAX_SIGNING_KEYS = 256
+type Sign = (stringToSign: string) => string
+const signers = new Map<string, Sign>()
+const MAX_SIGNERS = 256
 
-function signingKey(secret: string, date: string, region: string): KeyObject {
+function signerOf(secret: string, date: string, region: string): Sign {
   const name = `${date}\n${region}\n${secret}`
-  const known = signingKeys.get(name)
+  const known = signers.get(name)
   if (known) return known
-  if (signingKeys.size >= MAX_SIGNING_KEYS) signingKeys.delete(signingKeys.keys().next().value ?? '')
-  const made = createSecretKey(keyChainV4(secret, date, region)[3])
-  signingKeys.set(name, made)
+  if (signers.size >= MAX_SIGNERS) signers.delete(signers.keys().next().value ?? '')
+  const made = createHmacSha256(keyChainV4(secret, date, region)[3])
+  signers.set(name, made)
   return made
 }
 
@@ -64,9 +64,10 @@ export interface PresignBatch extends Omit<PresignTextBatch, 'accessKeyId' | 'se
 export function createPresignerV4({ credentials, ...batch }: PresignBatch): (one: PresignOne) => string {
   const { accessKeyId, securityToken, accessKeySecret } = credentials
   const textOf = createPresignTextV4({ ...batch, accessKeyId, securityToken })
+  const sign = signerOf(accessKeySecret, timestampV4(batch.now).slice(0, 8), batch.region)
   return (one) => {
     const { timestamp, canonicalRequest, urlWith } = textOf(one)
-    return urlWith(signatureV4(accessKeySecret, timestamp, batch.region, canonicalRequest))
+    return urlWith(sign(stringToSignV4(timestamp, batch.region, hash('sha256', canonicalRequest))))
   }
 }
 

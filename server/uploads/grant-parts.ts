@@ -15,7 +15,6 @@ export async function grantParts(
   principal: Principal,
   { params, body }: EndpointInput<Endpoints['grantParts']>,
 ): Promise<Answer<{ grants: PartGrant[] }>> {
-  await assertNotSuspended(deps, principal.tenant)
   const row = await loadUpload(deps, principal, params.id, 'grantParts')
   assertPlanned(row, body.parts)
   return { status: 200, body: { grants: await issueGrants(deps, row, body.parts) } }
@@ -37,8 +36,8 @@ export function assertPlanned(
 
 /**
  * Signs grants for parts of an upload in `uploading`. Until when they live is recorded first, in the statement that also makes sure
- * of the state: a sweep that comes later sees them, one that came earlier has the state changed. Throws `upload-expired` at the end
- * of the upload's life.
+ * of the state, and of the tenant: a sweep that comes later sees them, one that came earlier has the state changed. Throws
+ * `tenant-suspended`, and `upload-expired` at the end of the upload's life.
  */
 export async function issueGrants(deps: Deps, row: UploadRow, parts: readonly PartRequest[]): Promise<PartGrant[]> {
   if (parts.length === 0) return []
@@ -47,13 +46,17 @@ export async function issueGrants(deps: Deps, row: UploadRow, parts: readonly Pa
   const ttlSeconds = Math.floor(Math.min(grantTtlSeconds, lifeLeftSeconds, await deps.objects.maxGrantSeconds()))
   if (ttlSeconds < 1) throw new Problem('upload-expired', 'The upload has reached the end of its life.')
   const extended = await extendGrants(deps.db.prisma, row.id, { ttlSeconds, parts: parts.length })
-  if (!extended || extended.ossUploadId === null) return throwMoved(deps, row.id, 'grantParts')
-  const presign = await deps.objects.presignParts(row.key, extended.ossUploadId, ttlSeconds)
+  if (!extended || extended.ossUploadId === null) {
+    await assertNotSuspended(deps, row.tenant)
+    return throwMoved(deps, row.id, 'grantParts')
+  }
+  const { presign, expiresAt } = await deps.objects.presignParts(row.key, extended.ossUploadId, ttlSeconds)
   const plan = planOf(row)
+  const expiresAtText = expiresAt.toISOString()
   const grants = parts.map(({ partNumber, md5 }): PartGrant => {
     const sizeBytes = partSize(plan, partNumber)
-    const { url, headers, expiresAt } = presign({ partNumber, sizeBytes, md5 })
-    return { partNumber, method: 'PUT', url, headers, sizeBytes, expiresAt: expiresAt.toISOString() }
+    const { url, headers } = presign({ partNumber, sizeBytes, md5 })
+    return { partNumber, method: 'PUT', url, headers, sizeBytes, expiresAt: expiresAtText }
   })
   deps.metrics.grantsIssued(grants.length)
   return grants

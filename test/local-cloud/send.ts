@@ -65,7 +65,7 @@ export async function send(cloudUrl: string, sending: Sending): Promise<Received
     .join('&')
   const url =
     sign === 'query'
-      ? presignV4({ ...signing, expiresSeconds: sending.expiresSeconds ?? 900 })
+      ? presignV4({ ...signing, query: Object.fromEntries(pairs), expiresSeconds: sending.expiresSeconds ?? 900 })
       : ossUrl(target, printed)
   const signed = sign === 'header' ? signHeadersV4(signing) : { ...lengths, ...headers }
   return exchange(url, method, { ...signed, ...sending.unsignedHeaders }, body)

@@ -45,6 +45,7 @@ describe('the feed of parts', () => {
             prepare,
             askGrant: async (part) => grantFor(part.partNumber),
             lookahead,
+            senders,
           })
           const given: number[] = []
           await Promise.all(
@@ -71,6 +72,7 @@ describe('the feed of parts', () => {
       prepare,
       askGrant: async (part) => grantFor(part.partNumber),
       lookahead: 3,
+      senders: 1,
     })
     const first = await feed.next()
     for (let turn = 0; turn < 20; turn++) await settle()
@@ -99,6 +101,7 @@ describe('the feed of parts', () => {
       prepare,
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
       lookahead: 4,
+      senders: 1,
     })
     for (let part = await feed.next(); part; part = await feed.next()) {
       // A PUT takes longer than hashing and asking do.
@@ -108,6 +111,41 @@ describe('the feed of parts', () => {
     expect(requests).toBeLessThanOrEqual(25)
   })
 
+  it('asks for grants in batches although senders are faster than hashing', async () => {
+    const { prepare } = countingParts()
+    const batches: number[] = []
+    const desk = createGrantDesk(
+      {
+        async grantParts(_id, parts) {
+          batches.push(parts.length)
+          return { grants: parts.map((part) => grantFor(part.partNumber)) }
+        },
+      },
+      'upl_0',
+      new AbortController().signal,
+    )
+    const senders = 4
+    const feed = createPartFeed({
+      numbers: Array.from({ length: 80 }, (_, index) => index + 1),
+      async prepare(partNumber) {
+        for (let turn = 0; turn < 4; turn++) await settle()
+        return prepare(partNumber)
+      },
+      askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
+      lookahead: 4,
+      senders,
+    })
+    await Promise.all(
+      Array.from({ length: senders }, async (_, sender) => {
+        for (let part = await feed.next(); part; part = await feed.next()) {
+          for (let turn = 0; turn < 8 * (sender + 1); turn++) await settle()
+          part.release()
+        }
+      }),
+    )
+    expect(batches.length).toBeLessThanOrEqual(25)
+  })
+
   it('throws what preparing threw, and gives the memory of the others back', async () => {
     const { held, prepare } = countingParts()
     const feed = createPartFeed({
@@ -115,6 +153,7 @@ describe('the feed of parts', () => {
       prepare: (partNumber) => (partNumber === 2 ? Promise.reject(new Error('unreadable')) : prepare(partNumber)),
       askGrant: async (part) => grantFor(part.partNumber),
       lookahead: 1,
+      senders: 1,
     })
     const takeAll = async () => {
       for (let part = await feed.next(); part; part = await feed.next()) part.release()
@@ -132,6 +171,7 @@ describe('the feed of parts', () => {
       prepare,
       askGrant: () => Promise.reject(new Error('refused')),
       lookahead: 2,
+      senders: 1,
     })
     await expect(feed.next()).rejects.toThrow('refused')
     await settle()

@@ -96,6 +96,36 @@ describe('signature V4', () => {
     }
   })
 
+  it('signs parts with and without an MD5 in one batch, each as if alone', () => {
+    const batch = {
+      method: 'PUT',
+      baseUrl: 'https://h',
+      addressing: 'cname' as const,
+      bucket: 'b',
+      key: 'k',
+      region: 'cn-hangzhou',
+      credentials: KEY,
+      now: CLOCK,
+      expiresSeconds: 900,
+      additionalHeaders: ['content-length'],
+    }
+    const presign = createPresignerV4(batch)
+    const headers = { 'content-length': '1' }
+    for (const one of [
+      { query: { partNumber: '1', uploadId: 'a b' }, headers },
+      {
+        query: { partNumber: '2', uploadId: 'a b' },
+        headers: { 'Content-MD5': 'XrY7u+Ae7tCTyyK7j1rNww==', ...headers },
+      },
+      { query: { uploads: null, 'x-oss-z': '' }, headers },
+      { query: { partNumber: '3', uploadId: 'a b' }, headers },
+    ]) {
+      expect(presign(one)).toBe(presignV4({ ...batch, ...one }))
+    }
+    expect(() => presign({ query: { partNumber: '4' }, headers: {} })).toThrow(/content-length/)
+    expect(() => createPresignerV4(batch)({ query: { partNumber: '4' } })).toThrow(/content-length/)
+  })
+
   it.each([0, 604_801, 1.5, Number.NaN, -1])('refuses an expiry of %s seconds', (expiresSeconds) => {
     const target = { method: 'GET', baseUrl: 'https://h', addressing: 'cname' as const, bucket: 'b', key: 'k' }
     expect(() => presignV4({ ...target, region: 'cn-hangzhou', credentials: KEY, now: CLOCK, expiresSeconds })).toThrow(

@@ -22,7 +22,7 @@ export async function checkLive(config: Config, objects: ObjectStore): Promise<C
   })
   if (started.status !== 'ok') return [started]
   try {
-    const presign = await objects.presignParts(key, ossUploadId, 60)
+    const { presign } = await objects.presignParts(key, ossUploadId, 60)
     const sizeBytes = content.length
     const part = (expected: string) => presign({ partNumber: 1, sizeBytes, md5: hash('md5', expected, 'base64') })
     return [

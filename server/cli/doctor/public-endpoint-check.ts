@@ -12,7 +12,7 @@ const TIMEOUT_MS = 5_000
  */
 export async function checkPublicEndpoint(config: Config, objects: ObjectStore): Promise<Finding> {
   const { publicEndpoint, publicAddressing } = config.oss
-  const presign = await objects.presignParts(doctorKey(config), '0'.repeat(32), 60)
+  const { presign } = await objects.presignParts(doctorKey(config), '0'.repeat(32), 60)
   const { url, headers } = presign({ partNumber: 1, sizeBytes: 1 })
   const { status, headers: replied, text } = await put(url, headers, 'x')
   const call: ExpectedReply = { operation: 'UploadPart', method: 'PUT', expect: ['NoSuchUpload'] }

@@ -45,6 +45,7 @@ export function judge(figures: SweepFigures): { text: string; isMet: boolean }[]
     notOnce,
     liveTouched,
     reportedAborted,
+    reportedFailed,
     reportedFreedBytes,
     progressSteps,
   } = figures
