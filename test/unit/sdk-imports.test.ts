@@ -56,7 +56,12 @@ function graphOf(entry: string, which: 'now' | 'ever' | 'with types'): { files: 
 const inFolder = (files: string[], folder: string) => files.filter((file) => file.startsWith(`${folder}/`))
 const hashPackages = ['@noble/hashes/legacy.js', 'hash-wasm']
 /** The files of the contract that need no zod. */
-const plainContract = ['contract/canonical-v4.ts', 'contract/crc64.ts', 'contract/part-plan.ts', 'contract/text-form.ts']
+const plainContract = [
+  'contract/canonical-v4.ts',
+  'contract/crc64.ts',
+  'contract/part-plan.ts',
+  'contract/text-form.ts',
+]
 
 describe('the entry for browsers', () => {
   it('loads no package with the page, and neither the engine nor what hashes', () => {
