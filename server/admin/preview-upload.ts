@@ -25,6 +25,6 @@ export async function previewUpload(deps: Deps, row: UploadRow, rule: SweepRule)
     return { ...verdict('finished', isOwn ? 'object-complete' : 'upload-gone'), storedBytes: 0 }
   }
   const sizeOf = (parts: readonly { sizeBytes: number }[]) => parts.reduce((sum, part) => sum + part.sizeBytes, 0)
-  const hasGrown = Math.min(sizeOf(knownParts(row, listed)), row.sizeBytes) > storedBytes
+  const hasGrown = sizeOf(knownParts(row, listed)) > storedBytes
   return { ...judgeLife(row, rule, hasGrown), storedBytes: sizeOf(listed) }
 }

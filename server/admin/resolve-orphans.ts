@@ -6,7 +6,7 @@ import { Problem } from '../problem.ts'
 import { abortUntilGone } from '../uploads/abort-until-gone.ts'
 import { settleLostUpload } from '../uploads/reconcile-upload.ts'
 import { adminReach } from './admin-reach.ts'
-import { adoptOrphan, isAdopted, ownerOf } from './adopt-orphan.ts'
+import { adoptOrphan, findAdopted, isAdopted, ownerOf } from './adopt-orphan.ts'
 import { examineSuspect } from './examine-suspect.ts'
 import { mapInParallel } from './map-in-parallel.ts'
 import { type NamedOrphan, readOrphanId } from './orphan-id.ts'
@@ -74,7 +74,11 @@ async function resolveOrphan(
   // Asked for a second time, the first answer having been lost.
   if (row !== null && action === 'adopt' && isAdopted(row, named.ossUploadId)) return done('adopted', row.id)
   const found = await examineSuspect(deps, named, row)
-  if (found === null) return left('not-an-orphan', row?.id)
+  if (found === null) {
+    // Adopted by somebody else since its row was read.
+    const adopted = action === 'adopt' ? await findAdopted(deps, named) : null
+    return adopted ? done('adopted', adopted.id) : left('not-an-orphan', row?.id)
+  }
   if (found === 'in-motion') return left('busy', row?.id)
   const refusal = refusalOf(found, action)
   if (refusal !== null) return left(refusal, found.row?.id)

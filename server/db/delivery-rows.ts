@@ -78,23 +78,18 @@ export async function postponeEvent(
     WHERE events.upload_id = postponed.upload_id AND events.id > postponed.id AND events.due_at < postponed.due_at`
 }
 
-/** From now on events are to be told, at the webhook of this id in place of any other. One statement: of two at once, at least one's
+/** For a day from now on events are to be told, at the webhook of this id in place of any other. One statement: of two at once, at least one's
  *  row is left. */
-export async function enableWebhook(sql: Queries, id: string): Promise<void> {
+export async function keepWebhook(sql: Queries, id: string): Promise<void> {
   await sql.$executeRaw`
     WITH others AS (DELETE FROM webhooks WHERE id <> ${id})
-    INSERT INTO webhooks (id) VALUES (${id}) ON CONFLICT (id) DO NOTHING`
+    INSERT INTO webhooks (id) VALUES (${id}) ON CONFLICT (id) DO UPDATE SET seen_at = now()`
 }
 
-/** From now on events are to be told to nobody. */
-export async function disableWebhook(sql: Queries): Promise<void> {
-  await sql.$executeRaw`DELETE FROM webhooks`
-}
-
-/** Lets go of up to `limit` events that were waiting for a webhook that is no more. Of none while there is one, which the same snapshot
- *  says: an event that one is to be told was written after its row. Returns how many. */
+/** Lets go of up to `limit` events that were waiting for a webhook that nobody has served for a day. Of none while there is one, which the
+ *  same snapshot says: an event that one is to be told was written after its row. Returns how many. */
 export function forgetWaitingEvents(sql: Queries, limit: number): Promise<number> {
   return sql.$executeRaw`
-    UPDATE events SET due_at = NULL WHERE NOT EXISTS (SELECT FROM webhooks) AND id IN (
+    UPDATE events SET due_at = NULL WHERE NOT EXISTS (SELECT FROM webhooks WHERE seen_at > now() - interval '1 day') AND id IN (
       SELECT id FROM events WHERE due_at IS NOT NULL LIMIT ${limit} FOR UPDATE SKIP LOCKED)`
 }

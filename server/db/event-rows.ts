@@ -31,7 +31,7 @@ export async function recordObjectChanged(
     INSERT INTO events (kind, tenant, upload_id, detail, due_at)
     SELECT 'object-changed', tenant, id,
       jsonb_build_object('bucket', bucket, 'key', key, 'differences', ${JSON.stringify(differences)}::jsonb),
-      CASE WHEN EXISTS (SELECT FROM webhooks) THEN now() END FROM closed`
+      CASE WHEN EXISTS (SELECT FROM webhooks WHERE seen_at > now() - interval '1 day') THEN now() END FROM closed`
   return recorded === 1
 }
 

@@ -65,11 +65,11 @@ export function replaceParts(
         DO UPDATE SET size_bytes = excluded.size_bytes, etag = excluded.etag, crc64 = excluded.crc64, refused = NULL`
     const [row] = await sql.$queryRaw<RawUpload[]>`
       WITH stored AS (
-        -- Only what was adopted can hold more than was planned.
-        SELECT least(uploads.size_bytes, coalesce(sum(upload_parts.size_bytes), 0))::bigint AS bytes
-        FROM uploads LEFT JOIN upload_parts ON upload_id = uploads.id WHERE uploads.id = ${uploadId} GROUP BY uploads.id
+        SELECT coalesce(sum(size_bytes), 0)::bigint AS bytes FROM upload_parts WHERE upload_id = ${uploadId}
       )
       UPDATE uploads SET stored_bytes = stored.bytes, reconciled_at = now(),
+        -- Only what was adopted can hold more than was planned: nobody knows what it is to become.
+        size_bytes = greatest(uploads.size_bytes, stored.bytes),
         due_at = CASE WHEN attempts = 0 THEN ${nextLookAt} ELSE due_at END,
         last_activity_at = CASE WHEN stored_bytes < stored.bytes THEN now() ELSE last_activity_at END
       FROM stored WHERE id = ${uploadId} RETURNING ${uploadColumns}`

@@ -149,16 +149,19 @@ export function extendGrants(
     RETURNING ${uploadColumns}`)
 }
 
-/** uploading → completing, under a lease: one caller wins. `claimedCrc64` is kept with the intent, so that whoever finishes it checks it. */
+/** uploading → completing, under a lease: one caller wins. `claimedCrc64` is kept with the intent, so that whoever finishes it checks it.
+ *  `isCompleteSent`: somebody else may have sent one, whose object is to be waited for. */
 export function beginCompleting(
   sql: Queries,
   id: string,
   claimedCrc64: string | null,
   leaseSeconds: number,
+  isCompleteSent = false,
 ): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
     UPDATE uploads SET state = 'completing', ${freshLease(leaseSeconds)}, last_activity_at = now(),
-      claimed_crc64 = ${claimedCrc64}, expected_crc64 = NULL, complete_sent_at = NULL
+      claimed_crc64 = ${claimedCrc64}, expected_crc64 = NULL,
+      complete_sent_at = ${isCompleteSent ? Prisma.sql`now()` : Prisma.sql`NULL`}
     WHERE id = ${id} AND state = 'uploading' RETURNING ${uploadColumns}`)
 }
 

@@ -42,10 +42,13 @@ export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> 
   })
 }
 
-/** Aborts every multipart upload on the row's key, until each is gone. The key is this row's alone, so are they. True when there was
- *  one. Throws when one is still there after some rounds: a part lands in between each time. */
+/**
+ * Aborts every multipart upload on the row's key, until each is gone. The key is this row's alone, so are they; but of an adopted row only its
+ * own: somebody else chose that key, and may have begun anew. True when there was one. Throws when one is still there after some rounds: a part
+ * lands in between each time.
+ */
 async function discardParts(deps: Deps, row: UploadRow): Promise<boolean> {
-  const ossUploadIds = new Set(await deps.objects.findUploads(row.key))
+  const ossUploadIds = new Set(row.adoptedAt === null ? await deps.objects.findUploads(row.key) : [])
   if (row.ossUploadId !== null) ossUploadIds.add(row.ossUploadId)
   let foundSome = false
   for (const ossUploadId of ossUploadIds) {

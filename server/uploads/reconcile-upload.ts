@@ -28,8 +28,10 @@ export function knownParts(
   return row.adoptedAt === null ? storedParts(planOf(row), listed) : listed
 }
 
-/** The multipart upload of an `uploading` row is gone: completed by somebody, aborted elsewhere, or expired by the bucket's lifecycle. */
+/** The multipart upload of an `uploading` row is gone: completed by somebody, aborted elsewhere, or expired by the bucket's lifecycle. While
+ *  credentials live, their holder may have sent a Complete a moment ago: the object is waited for as after a Complete of ours. */
 export async function settleLostUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
-  const completing = await beginCompleting(deps.db.prisma, row.id, null, LEASE_SECONDS)
+  const maySendComplete = row.credentialsAliveUntil !== null && row.credentialsAliveUntil > row.readAt
+  const completing = await beginCompleting(deps.db.prisma, row.id, null, LEASE_SECONDS, maySendComplete)
   return completing ? finishUpload(deps, completing) : rereadUpload(deps, row.id)
 }

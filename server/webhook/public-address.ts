@@ -23,10 +23,15 @@ export class AddressRefused extends Error {
 }
 
 /** Whether the Internet leads to it. Not: this machine, private and link-local networks (cloud metadata), carriers' NAT, multicast, what is
- *  reserved, and every IPv6 form that stands for an IPv4 address, mapped or translated. Source: the registries of RFC 6890, by ipaddr.js. */
+ *  reserved, and every IPv6 form that stands for an IPv4 address, mapped or translated. Source: the registries of RFC 6890, by ipaddr.js;
+ *  of IPv6 only 2000::/3 is given out as unicast (IANA, "IPv6 Global Unicast Address Assignments"). */
 export function isPublicAddress(address: string): boolean {
-  return isIP(address) !== 0 && ipaddr.parse(address).range() === 'unicast'
+  if (isIP(address) === 0) return false
+  const parsed = ipaddr.parse(address)
+  return parsed.range() === 'unicast' && (parsed.kind() === 'ipv4' || parsed.match(globalUnicast))
 }
+
+const globalUnicast = ipaddr.parseCIDR('2000::/3')
 
 /** The addresses of `host`, a name or an address. Throws AddressRefused unless each may be connected to, for the caller may be led to
  *  any of them; and whatever `resolve` throws. */

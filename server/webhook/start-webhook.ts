@@ -11,13 +11,14 @@ import { createWebhookSender } from './webhook-sender.ts'
 const MAX_DELIVERIES = 8
 const LOOK_EVERY_MS = 1_000
 const AFTER_FAILURE_MS = 5_000
+const ANNOUNCE_EVERY_MS = 60_000
 /** How long deliveries under way may take to end when the server stops. Those cut are told again after their lease. */
 const GRACE_MS = 3_000
 
 type WebhookDeps = Pick<Deps, 'config' | 'db' | 'now' | 'log' | 'metrics'>
 
-/** Tells the configured webhook of events, beside requests. Every instance does; a database that is down is logged and asked again. Without a
- *  webhook it only sees to it that no event waits for one. `resolve` replaces the system's resolver. */
+/** Tells the configured webhook of events, beside requests; does nothing without one. Every instance does; a database that is down is
+ *  logged and asked again. `resolve` replaces the system's resolver. */
 export function startWebhook(deps: WebhookDeps, resolve?: ResolveHost): { stop(): Promise<void> } {
   const stopping = new AbortController()
   const cutting = new AbortController()
@@ -41,13 +42,9 @@ interface Run {
 async function run(deps: WebhookDeps, { stopping, cutting, resolve }: Run): Promise<void> {
   const pause = (ms: number) => delay(ms, undefined, { signal: stopping }).catch(() => {})
   const logged = (error: unknown) => deps.log.error({ err: error }, 'the webhook could not be served')
-  await untilAnnounced(deps, stopping, async (error) => {
-    logged(error)
-    await pause(AFTER_FAILURE_MS)
-  })
-  if (deps.config.webhook === null) return
-
-  const deliverer = createDeliverer(deps, deps.config.webhook, resolve)
+  const { webhook } = deps.config
+  if (webhook === null) return
+  const deliverer = createDeliverer(deps, webhook, resolve)
   const underWay = new Set<Promise<void>>()
   const begin = (event: DueEvent) => {
     const delivery = deliverer
@@ -56,8 +53,14 @@ async function run(deps: WebhookDeps, { stopping, cutting, resolve }: Run): Prom
       .finally(() => underWay.delete(delivery))
     underWay.add(delivery)
   }
+  let announceAtMs = 0
   while (!stopping.aborted) {
     try {
+      if (performance.now() >= announceAtMs) {
+        const forgotten = await announceWebhook(deps, webhook)
+        if (forgotten > 0) deps.log.warn({ forgotten }, 'events waited for a webhook that was switched off for a day')
+        announceAtMs = performance.now() + ANNOUNCE_EVERY_MS
+      }
       const events = await claimDueEvents(deps.db.prisma, MAX_DELIVERIES - underWay.size, LEASE_SECONDS)
       events.forEach(begin)
       // What ends leaves a place, and may make another event of its upload due at once.
@@ -70,16 +73,6 @@ async function run(deps: WebhookDeps, { stopping, cutting, resolve }: Run): Prom
   }
   await Promise.all(underWay)
   await deliverer.close()
-}
-
-async function untilAnnounced(deps: WebhookDeps, stopping: AbortSignal, failed: (error: unknown) => Promise<void>) {
-  while (!stopping.aborted) {
-    try {
-      return await announceWebhook(deps)
-    } catch (error) {
-      await failed(error)
-    }
-  }
 }
 
 /** Delivers, and says in the log when the webhook begins to fail and when it works again: not for each of many events. */

@@ -7,7 +7,7 @@ import { sweepStale } from '../../server/uploads/sweep-stale.ts'
 import { type Api, type ApiReply, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { putForeignObject, readObject } from '../support/objects.ts'
-import { abortOutside, beginOutside, completeOutside, isThere } from '../support/strays.ts'
+import { abortOutside, beginOutside, completeOutside, isThere, putOutside } from '../support/strays.ts'
 
 let app: TestApp
 let count = 0
@@ -482,6 +482,43 @@ describe('adopting orphans', () => {
     await sweepStale(app.deps)
     expect(await rowOf(id)).toMatchObject({ state: 'aborted', abort_reason: 'expired' })
     expect(await isThere(app.cloud, key, ossUploadId)).toBe(false)
+  })
+
+  it('leaves one alone that goes on growing, and counts what it holds', async () => {
+    const tenant = newTenant()
+    const key = `uploads/${tenant}/x/slow`
+    const ossUploadId = await beginOutside(app.cloud, key, [MiB])
+    const [resolved] = await resolve(adminOf(tenant), 'adopt', await orphansOf(adminOf(tenant)))
+    const id = resolved?.uploadId ?? ''
+    for (let partNumber = 2; partNumber <= 4; partNumber++) {
+      await sql().$executeRaw`UPDATE uploads SET last_activity_at = now() - interval '25 hours' WHERE id = ${id}`
+      await putOutside(app.cloud, key, ossUploadId, partNumber, MiB)
+      await sweepStale(app.deps)
+      const bytes = BigInt(partNumber * MiB)
+      expect(await rowOf(id)).toMatchObject({ state: 'uploading', stored_bytes: bytes, size_bytes: bytes })
+      const usage = await sql().$queryRaw<object[]>`SELECT bytes_in_flight FROM tenant_usage WHERE tenant = ${tenant}`
+      expect(usage).toEqual([{ bytes_in_flight: bytes }])
+    }
+    await putOutside(app.cloud, key, ossUploadId, 5, MiB)
+    const { body } = await adminOf(tenant)('abortUploads', { body: { ids: [id] } })
+    expect(body.uploads).toMatchObject([{ outcome: 'left', reason: 'growing' }])
+    expect(await isThere(app.cloud, key, ossUploadId)).toBe(true)
+  })
+
+  it('ends with it no other upload of its key: that is somebody else’s', async () => {
+    const tenant = newTenant()
+    const key = `uploads/${tenant}/x/again`
+    const old = await beginOutside(app.cloud, key, [9])
+    const [resolved] = await resolve(adminOf(tenant), 'adopt', await orphansOf(adminOf(tenant)))
+    const id = resolved?.uploadId ?? ''
+    const anew = await beginOutside(app.cloud, key, [10])
+    await sql().$executeRaw`UPDATE uploads SET last_activity_at = now() - interval '25 hours' WHERE id = ${id}`
+    await sweepStale(app.deps)
+    expect(await rowOf(id)).toMatchObject({ state: 'aborted' })
+    await sql().$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ${id}`
+    await recoverUploads(app.deps)
+    expect(await rowOf(id)).toMatchObject({ state: 'aborted', due_at: null })
+    expect([await isThere(app.cloud, key, old), await isThere(app.cloud, key, anew)]).toEqual([false, true])
   })
 
   it('makes one row, however many administrators ask on however many instances', async () => {

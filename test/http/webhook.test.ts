@@ -167,9 +167,8 @@ describe('the webhook', () => {
     await first.stop()
     expect(await waiting()).toBe(4)
 
-    const off = startWebhook({ ...app.deps, config: { ...app.deps.config, webhook: null } })
-    await until(async () => (await sql().webhook.count()) === 0)
-    await off.stop()
+    // As if no instance had known of it for more than a day.
+    await sql().$executeRaw`UPDATE webhooks SET seen_at = seen_at - interval '25 hours'`
     await completed()
     expect(await waiting()).toBe(4)
 
@@ -181,6 +180,24 @@ describe('the webhook', () => {
     await untilNothingWaits()
     expect(receiver.received.every(({ message }) => message.data.uploadId === upload.id)).toBe(true)
     expect(receiver.received).toHaveLength(4)
+  })
+
+  it('misses nothing while an instance that knows of none is started, and others come back later', async () => {
+    const first = await deliver()
+    receiver.answer((response) => void response.writeHead(500).end())
+    const before = await completed()
+    await until(() => receiver.received.length > 0)
+    await first.stop()
+    await startWebhook({ ...app.deps, config: { ...app.deps.config, webhook: null } }).stop()
+    const meanwhile = await completed()
+    expect(await waiting()).toBe(8)
+
+    receiver.answer((response) => void response.writeHead(204).end())
+    receiver.received.splice(0)
+    await sql().$executeRaw`UPDATE events SET due_at = now() WHERE due_at IS NOT NULL`
+    await deliver()
+    await untilNothingWaits()
+    for (const upload of [before, meanwhile]) expect(typesOf(upload)).toHaveLength(4)
   })
 
   it('has every event once when two instances tell it', async () => {

@@ -36,6 +36,7 @@ FROM "uploads" GROUP BY "tenant";
 CREATE TABLE "webhooks" (
     "id" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "seen_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "webhooks_pkey" PRIMARY KEY ("id")
 );
@@ -58,7 +59,8 @@ CREATE INDEX "events_due_idx" ON "events"("due_at") WHERE "due_at" IS NOT NULL;
 CREATE INDEX "events_waiting_idx" ON "events"("upload_id", "id") WHERE "due_at" IS NOT NULL;
 
 -- Every change of state leaves its event and its tenant's numbers in the transaction that makes it, whichever statement that is.
-CREATE FUNCTION "uploads_state_changed"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+-- These names mean this schema's tables, whatever the session's path is.
+CREATE FUNCTION "uploads_state_changed"() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     "was" TEXT := CASE WHEN TG_OP <> 'INSERT' THEN OLD."state" END;
     "now_is" TEXT := CASE WHEN TG_OP <> 'DELETE' THEN NEW."state" END;
@@ -69,7 +71,9 @@ BEGIN
     INSERT INTO "events" ("kind", "tenant", "upload_id", "detail", "due_at")
     VALUES ('state-changed', "row"."tenant", "row"."id",
         jsonb_build_object('from', "was", 'to', "now_is", 'abortReason', CASE WHEN TG_OP <> 'DELETE' THEN NEW."abort_reason" END),
-        CASE WHEN EXISTS (SELECT FROM "webhooks") THEN now() END);
+        -- Behind those of this upload that wait already: nobody need look at it in vain.
+        CASE WHEN EXISTS (SELECT FROM "webhooks" WHERE "seen_at" > now() - interval '1 day') THEN greatest(now(),
+            (SELECT max("due_at") FROM "events" WHERE "upload_id" = "row"."id" AND "due_at" IS NOT NULL)) END);
     IF "was_open" <> "is_open" THEN
         INSERT INTO "tenant_usage" AS "usage" ("tenant", "open_uploads", "bytes_in_flight", "completed_uploads", "completed_bytes", "aborted_uploads")
         VALUES ("row"."tenant", "is_open" - "was_open", ("is_open" - "was_open") * "row"."size_bytes",
@@ -87,10 +91,20 @@ BEGIN
 END
 $$;
 
+-- An adopted upload's size is what OSS was last seen to hold.
+CREATE FUNCTION "uploads_grown"() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    UPDATE "tenant_usage" SET "bytes_in_flight" = "bytes_in_flight" + NEW."size_bytes" - OLD."size_bytes" WHERE "tenant" = NEW."tenant";
+    RETURN NULL;
+END
+$$;
+
 CREATE TRIGGER "uploads_created_or_removed" AFTER INSERT OR DELETE ON "uploads"
     FOR EACH ROW EXECUTE FUNCTION "uploads_state_changed"();
 CREATE TRIGGER "uploads_moved" AFTER UPDATE OF "state" ON "uploads"
     FOR EACH ROW WHEN (OLD."state" IS DISTINCT FROM NEW."state") EXECUTE FUNCTION "uploads_state_changed"();
+CREATE TRIGGER "uploads_grown" AFTER UPDATE OF "size_bytes" ON "uploads"
+    FOR EACH ROW WHEN (OLD."size_bytes" <> NEW."size_bytes" AND NEW."state" NOT IN ('completed', 'aborted')) EXECUTE FUNCTION "uploads_grown"();
 
 CREATE TABLE "server_keys" (
     "name" TEXT NOT NULL,
