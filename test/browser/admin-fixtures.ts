@@ -138,8 +138,8 @@ export function someSummary(uploads: readonly AdminUpload[], fields: Partial<Sum
     .filter((one) => one.uploads > 0)
     .sort((a, b) => b.bytes - a.bytes)
   const points = [
-    ...Array.from({ length: 60 }, (_, index) => (67 - index) * day),
-    ...Array.from({ length: 168 }, (_, index) => (167 - index) * hour),
+    ...Array.from({ length: 60 }, (_, index) => (63 - index) * day),
+    ...Array.from({ length: 24 }, (_, index) => (23 - index) * 3 * hour),
   ]
   return Summary.parse({
     measuredAt: at(20),
@@ -166,7 +166,7 @@ export function someSummary(uploads: readonly AdminUpload[], fields: Partial<Sum
     byTenant,
     tenantCount: byTenant.length,
     overTime: points.map((secondsAgo, index) => {
-      const wave = 0.75 + 0.2 * Math.sin(index / 17) + 0.06 * Math.sin(index / 3) - (index > 190 ? 0.18 : 0)
+      const wave = 0.75 + 0.2 * Math.sin(index / 17) + 0.06 * Math.sin(index / 3) - (index > 75 ? 0.18 : 0)
       return { at: at(secondsAgo), uploads: Math.round(uploads.length * wave), bytes: Math.round(held * wave) }
     }),
     pricePerGbMonth,

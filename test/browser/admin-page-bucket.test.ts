@@ -7,11 +7,13 @@ import {
   expectClean,
   leaveUpload,
   openAdminPage,
+  patient,
   sectionOf,
   shownFiles,
   startAdminApp,
   stateOf,
 } from './admin-page-support.ts'
+import { pageRule } from './upload-page-support.ts'
 
 /** A rule of somebody else’s, and none for unfinished uploads. */
 const logs =
@@ -22,7 +24,10 @@ describeInBrowser('the bucket on the admin page', () => {
   let app: TestApp
   beforeAll(async () => {
     browser = await launchChromium()
-    app = await startAdminApp({ cloud: { lifecycle: logs }, environment: { CORS_ORIGINS: 'https://app.example.com' } })
+    app = await startAdminApp({
+      cloud: { lifecycle: logs, corsRules: [pageRule] },
+      environment: { CORS_ORIGINS: 'https://app.example.com' },
+    })
   })
   afterAll(async () => {
     await browser.close()
@@ -42,7 +47,7 @@ describeInBrowser('the bucket on the admin page', () => {
     await dialog.getByRole('button', { name: 'Add', exact: true }).click()
     await dialog.getByText('are there').waitFor()
     await dialog.getByRole('button', { name: 'Close' }).click()
-    await expect.poll(() => section.getByText('covered').count()).toBe(2)
+    await expect.poll(() => section.getByText('covered').count(), patient).toBe(2)
     expect(await section.getByText('missing').count()).toBe(0)
     expect(app.cloud.requests.countAnswered('PutBucketLifecycle', 200)).toBe(1)
     await expectClean(one)
@@ -86,7 +91,7 @@ describeInBrowser('the bucket on the admin page', () => {
     await resolve('doomed', 'Abort', 'aborted', 'aborted')
     expect([await isKept(doomed), await isKept(strange)]).toEqual([false, true])
     await resolve('strange', 'Adopt', 'adopted', 'adopted')
-    await expect.poll(() => shownFiles(one.page)).toContain('strange.bin')
+    await expect.poll(() => shownFiles(one.page), patient).toContain('strange.bin')
     await resolve('lost', 'Close', 'closed', 'closed')
     expect(await stateOf(app, lost)).toBe('aborted')
     await expectClean(one)

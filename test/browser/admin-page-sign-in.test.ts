@@ -7,6 +7,7 @@ import {
   expectClean,
   leaveUpload,
   openAdminPage,
+  patient,
   sectionOf,
   shownFiles,
   startAdminApp,
@@ -103,7 +104,7 @@ describeInBrowser('signing in to the admin page', () => {
     await leaveUpload(local, { fileName: 'theirs.bin', tenant: 'zeta' })
     const one = await openPage(local, { token: local.token({ tenant: 'acme', scopes: ['admin'] }) })
     await one.page.getByText('Tenant acme').waitFor()
-    await expect.poll(() => shownFiles(one.page)).toEqual(['mine.bin'])
+    await expect.poll(() => shownFiles(one.page), patient).toEqual(['mine.bin'])
     await one.page.getByText('concern all tenants: an administrator of all tenants sees them here').waitFor()
     expect(await sectionOf(one.page, 'Lifecycle of the bucket').count()).toBe(0)
   })
@@ -111,14 +112,14 @@ describeInBrowser('signing in to the admin page', () => {
   test('ends when the server takes the token no longer: the form is back, and nothing of the board is left', async () => {
     await leaveUpload(local, { fileName: 'secret-name.bin' })
     const one = await openPage(local)
-    await expect.poll(() => shownFiles(one.page)).toContain('secret-name.bin')
+    await expect.poll(() => shownFiles(one.page), patient).toContain('secret-name.bin')
     await one.page.getByRole('button', { name: 'secret-name.bin' }).first().click()
     await one.page.getByRole('dialog').getByText('Timeline').waitFor()
     const body = JSON.stringify({ code: 'unauthenticated', status: 401, title: 'x', type: 'x#unauthenticated' })
     await one.page.route('**/v1/admin/**', (route) =>
       route.fulfill({ status: 401, contentType: 'application/problem+json', body }),
     )
-    await one.page.getByRole('button', { name: 'Read again' }).click()
+    await one.page.getByRole('button', { name: 'Read again', exact: true }).click()
     await one.page.getByText('it has expired').waitFor()
     expect(await one.page.content()).not.toContain('secret-name.bin')
     await one.page.unrouteAll()

@@ -11,6 +11,9 @@ import { letPass } from '../support/time-passing.ts'
 import { watchPage } from '../support/watched-page.ts'
 import { type Administration, fakeAdministration } from './fake-administration.ts'
 
+/** For what the page shows when its replies have come. */
+export const patient = { timeout: 15_000 }
+
 /** A server with the built admin page. */
 export async function startAdminApp(options: TestAppOptions = {}): Promise<TestApp> {
   if (!existsSync(new URL('../../dist/server/web/admin/index.html', import.meta.url))) {

@@ -10,6 +10,7 @@ import {
   expectClean,
   leaveUpload,
   openAdminPage,
+  patient,
   sectionOf,
   shownFiles,
   startAdminApp,
@@ -47,7 +48,7 @@ describeInBrowser('the admin page', () => {
   const uploads = ({ page }: AdminPageUnderTest) => sectionOf(page, 'Uploads')
   const sweeps = ({ page }: AdminPageUnderTest) => sectionOf(page, 'Sweeps')
   const dialog = ({ page }: AdminPageUnderTest) => page.getByRole('dialog')
-  const files = ({ page }: AdminPageUnderTest) => expect.poll(() => shownFiles(page), { timeout: 15_000 })
+  const files = ({ page }: AdminPageUnderTest) => expect.poll(() => shownFiles(page), patient)
 
   test('shows each unfinished upload, the longest idle first, with what it holds and costs', async () => {
     await leaveUpload(app, { fileName: 'newer.bin', since: '3 hours', storedParts: 2 })
@@ -97,10 +98,10 @@ describeInBrowser('the admin page', () => {
     const held = uploads(one).getByRole('columnheader', { name: 'Held' })
     expect(await held.getAttribute('aria-sort')).toBe('none')
     await held.getByRole('button').click()
-    await expect.poll(async () => (await shownFiles(one.page))[0]).toBe('big.bin')
+    await expect.poll(async () => (await shownFiles(one.page))[0], patient).toBe('big.bin')
     expect(await held.getAttribute('aria-sort')).toBe('descending')
     await held.getByRole('button').click()
-    await expect.poll(async () => (await shownFiles(one.page))[0]).not.toBe('big.bin')
+    await expect.poll(async () => (await shownFiles(one.page))[0], patient).not.toBe('big.bin')
     expect(await held.getAttribute('aria-sort')).toBe('ascending')
     expect(new URL(one.page.url()).hash).toBe('#sort=storedBytes')
   })
@@ -221,7 +222,7 @@ describeInBrowser('the admin page', () => {
     })
     expect([runs.length, new Set(runs).size]).toEqual([6, 2])
     await sheet.getByText('Parts, one by one').click()
-    await expect.poll(() => sheet.locator('.known-parts tbody tr').count()).toBe(3)
+    await expect.poll(() => sheet.locator('.known-parts tbody tr').count(), patient).toBe(3)
     await one.page.keyboard.press('Escape')
     await sheet.waitFor({ state: 'detached' })
     const name = uploads(one).getByRole('button', { name: 'life.bin' })

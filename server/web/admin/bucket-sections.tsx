@@ -146,7 +146,7 @@ function MergeDialog({ prefixes, merge, onClose }: MergeDialogProps) {
 
 function Again({ resource, what }: { resource: Resource<unknown>; what: string }) {
   return (
-    <button type="button" onClick={resource.reload} aria-label={`Read the ${what} again`}>
+    <button type="button" onClick={resource.reload} aria-label={`Read again: ${what}`}>
       Read again
     </button>
   )

@@ -50,7 +50,7 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
       resource={list}
       class="orphans"
       actions={
-        <button type="button" onClick={list.reload} aria-label="Compare bucket and table again">
+        <button type="button" onClick={list.reload} aria-label="Compare again: bucket and table">
           Compare again
         </button>
       }
