@@ -52,8 +52,8 @@ async function createMany(number: number, sizeBytes = MiB): Promise<Upload[]> {
 
 /** A part that OSS holds and nobody reported. */
 async function growUnseen(upload: Upload): Promise<void> {
-  const grants = await app.deps.objects.presignParts(upload.key, upload.uploadId ?? '', 60)
-  const { url, headers } = grants({ partNumber: 1, sizeBytes: MiB })
+  const { presign } = await app.deps.objects.presignParts(upload.key, upload.uploadId ?? '', 60)
+  const { url, headers } = presign({ partNumber: 1, sizeBytes: MiB })
   const reply = await fetch(url, { method: 'PUT', headers, body: new Uint8Array(someBytes(MiB)) })
   if (reply.status !== 200) throw new Error(await reply.text())
 }

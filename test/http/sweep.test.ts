@@ -37,7 +37,7 @@ async function createHolding(tenant = 'acme'): Promise<Upload> {
 }
 
 async function growUnseen(upload: Upload): Promise<void> {
-  const presign = await app.deps.objects.presignParts(upload.key, upload.uploadId ?? '', 60)
+  const { presign } = await app.deps.objects.presignParts(upload.key, upload.uploadId ?? '', 60)
   const { url, headers } = presign({ partNumber: 1, sizeBytes: MiB })
   await fetch(url, { method: 'PUT', headers, body: new Uint8Array(someBytes(MiB)) })
 }
@@ -347,7 +347,7 @@ describe('an adopted upload', () => {
   it('counts every part it holds, whatever its size', async () => {
     const upload = await create('acme', 3 * MiB)
     await sql().upload.update({ where: { id: upload.id }, data: { adoptedAt: new Date() } })
-    const presign = await app.deps.objects.presignParts(upload.key, upload.uploadId ?? '', 60)
+    const { presign } = await app.deps.objects.presignParts(upload.key, upload.uploadId ?? '', 60)
     const { url, headers } = presign({ partNumber: 7, sizeBytes: 5 })
     await fetch(url, { method: 'PUT', headers, body: new Uint8Array(5) })
     const { body } = await caller()('getUpload', { id: upload.id, query: { reconcile: 'true' } })
