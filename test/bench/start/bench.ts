@@ -23,7 +23,7 @@ interface Start {
 }
 
 export async function run(given: string[]): Promise<boolean> {
-  const options = readOptions(given, { rounds: 5, idleMs: 5000, npmStart: true })
+  const options = readOptions(given, { rounds: 5, idleMs: 5000, withoutNpmStart: false })
   const report = startReport('start', given, options)
   const place = await openWorkplace()
   try {
@@ -38,7 +38,7 @@ export async function run(given: string[]): Promise<boolean> {
       [
         contender('partway serve, first', serve, first),
         contender('partway serve, warm', serve, () => warmDirectory),
-        ...(options.npmStart
+        ...(!options.withoutNpmStart
           ? [contender('npm start (builds first), warm', ['npm', 'start'], () => warmDirectory)]
           : []),
       ],

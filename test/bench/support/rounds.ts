@@ -44,5 +44,5 @@ export function failureText({ results, failures }: Pick<Outcome<unknown>, 'resul
   const [first] = failures
   if (first === undefined) return ''
   const count = results.length === 0 ? 'FAILED' : `failed ${failures.length} of ${failures.length + results.length}`
-  return `${count}: ${first.split('\n')[0]?.slice(0, 120)}`
+  return `${count}: ${first.split('\n')[0]?.slice(0, 70)}`
 }
