@@ -98,7 +98,7 @@ function operationOf(name: EndpointName, endpoint: Endpoint, schemaOf: SchemaOf)
       ? {
           requestBody: {
             // An empty body counts as {}.
-            required: Array.isArray(body.required),
+            required: !endpoint.body?.safeParse({}).success,
             content: { 'application/json': { schema: body, ...(requestExample ? { example: requestExample } : {}) } },
           },
         }

@@ -59,9 +59,11 @@ export function routes(deps: Deps, authenticate: Authenticate): Router {
     authServerProblem,
   )
   bind(api, endpoints.listAdminUploads, (principal, input) => listAdminUploads(deps, principal, input))
-  bind(api, endpoints.getAdminUpload, (principal, input) => getAdminUpload(deps, principal, input))
   bind(api, endpoints.getSummary, (principal, input, context) => getSummary(deps, principal, input, context))
   bind(api, endpoints.abortUploads, (principal, input) => abortUploads(deps, principal, input))
+  // Its path would else be that of an upload with the id "abort".
+  refuseOtherMethods(router, [endpoints.abortUploads])
+  bind(api, endpoints.getAdminUpload, (principal, input) => getAdminUpload(deps, principal, input))
   bind(api, endpoints.sweepUploads, (principal, input) => sweepUploads(deps, principal, input))
   bind(api, endpoints.listSweeps, (principal, input) => listSweeps(deps, principal, input))
   bind(api, endpoints.getTenant, (principal, input) => getTenant(deps, principal, input))

@@ -251,7 +251,36 @@ const badValues: { [Name in EndpointName]?: Record<string, unknown[]> } = {
     'parts.0.surprise': [1],
   },
   completeUpload: { crc64: ['', '-1', '01', '0x1', '18446744073709551616', 5, null] },
-  updateTenant: { suspended: ['true', 1, 0, null, [], {}] },
+  updateTenant: {
+    suspended: ['true', 1, 0, null, [], {}],
+    limits: [null, 7, 'none', []],
+    'limits.maxOpenUploads': [-1, 1.5, '5', 1e10, {}],
+    'limits.maxBytesInFlight': [-1, 0.5, '5', 2 ** 53],
+    'limits.maxCreatesPerMinute': [-1, 0.5, '5', 1_000_001],
+  },
+  abortUploads: {
+    ids: [
+      [],
+      {},
+      null,
+      [7],
+      ['upl_1'],
+      Array.from({ length: 101 }, (_, index) => `upl_${index.toString(16).padStart(32, '0')}`),
+      [unknownId, unknownId],
+    ],
+    dryRun: ['true', 1, null],
+  },
+  sweepUploads: {
+    olderThanSeconds: [3599, 0, -1, 3600.5, '3600', null, 1e10],
+    dryRun: ['true', 1, null],
+    limit: [0, 1001, 1.5, '5', null],
+    tenant: ['', '*', 7, null, '\u0000', 'x'.repeat(257), '\ud800'],
+  },
+  resolveOrphans: {
+    action: ['', 'delete', 7, null],
+    ids: [[], {}, null, [7], ['orp_'], ['upl_1'], ['orp_a', 'orp_a'], Array.from({ length: 51 }, (_, n) => `orp_${n}`)],
+    dryRun: ['true', 1, null],
+  },
 }
 
 describe('a field', () => {
