@@ -53,7 +53,7 @@ describeInBrowser('the admin page, for everybody,', () => {
       await out.close()
 
       const one = await openAdminPage(browser, app, { fake: busy, colorScheme, ...device })
-      await sectionOf(one.page, 'Lifecycle of the bucket').getByText('old-logs').waitFor()
+      await sectionOf(one.page, 'Bucket lifecycle').getByText('old-logs').waitFor()
       await one.page.locator('.u-over').waitFor()
       faults.busy = await faultsOf(one.page)
       await one.page.getByRole('checkbox', { name: 'Select all on this page' }).check()
@@ -131,7 +131,7 @@ describeInBrowser('the admin page, for everybody,', () => {
 
   test('gives everything its name, and the curve as a table', async () => {
     const one = await openAdminPage(browser, app, { fake: busy })
-    await sectionOf(one.page, 'Lifecycle of the bucket').getByText('old-logs').waitFor()
+    await sectionOf(one.page, 'Bucket lifecycle').getByText('old-logs').waitFor()
     const headings = await one.page.getByRole('heading').allInnerTexts()
     expect(headings).toEqual([
       'Partway administration',
@@ -142,8 +142,8 @@ describeInBrowser('the admin page, for everybody,', () => {
       'Uploads',
       'Sweeps',
       'Orphans',
-      'Lifecycle of the bucket',
-      'CORS of the bucket',
+      'Bucket lifecycle',
+      'Bucket CORS',
     ])
     expect(await one.page.getByRole('table', { name: 'Bytes held over time' }).getByRole('row').count()).toBe(85)
     await one.page.getByRole('table', { name: 'Bytes held by the age of their uploads' }).waitFor()

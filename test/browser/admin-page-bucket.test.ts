@@ -36,7 +36,7 @@ describeInBrowser('the bucket on the admin page', () => {
 
   test('gets the rule it lacks by a button, after a question', async () => {
     const one = await openAdminPage(browser, app)
-    const section = sectionOf(one.page, 'Lifecycle of the bucket')
+    const section = sectionOf(one.page, 'Bucket lifecycle')
     await section.getByText('missing').first().waitFor()
     await section.getByRole('button', { name: 'Add the missing rules' }).click()
     const dialog = one.page.getByRole('dialog', { name: 'Add to the bucket’s lifecycle?' })
@@ -56,7 +56,7 @@ describeInBrowser('the bucket on the admin page', () => {
 
   test('tells which web pages may upload', async () => {
     const one = await openAdminPage(browser, app)
-    const section = sectionOf(one.page, 'CORS of the bucket')
+    const section = sectionOf(one.page, 'Bucket CORS')
     await section.getByRole('listitem').filter({ hasText: 'https://app.example.com' }).getByText('refused').waitFor()
     await one.close()
   })

@@ -90,7 +90,7 @@ describeInBrowser('the sections of the admin page', () => {
     })
     await one.page.getByLabel('Admin token').fill(one.token)
     await one.page.getByRole('button', { name: 'Sign in' }).click()
-    const section = sectionOf(one.page, 'CORS of the bucket')
+    const section = sectionOf(one.page, 'Bucket CORS')
     await section.getByText('It is asked again in 7 s').waitFor()
     isBusy = false
     await one.page.clock.runFor(5000)

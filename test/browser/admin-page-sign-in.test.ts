@@ -106,7 +106,7 @@ describeInBrowser('signing in to the admin page', () => {
     await one.page.getByText('Tenant acme').waitFor()
     await expect.poll(() => shownFiles(one.page), patient).toEqual(['mine.bin'])
     await one.page.getByText('concern all tenants: an administrator of all tenants sees them here').waitFor()
-    expect(await sectionOf(one.page, 'Lifecycle of the bucket').count()).toBe(0)
+    expect(await sectionOf(one.page, 'Bucket lifecycle').count()).toBe(0)
   })
 
   test('ends when the server takes the token no longer: the form is back, and nothing of the board is left', async () => {

@@ -27,7 +27,7 @@ export function BucketSections({ api, announcer }: BucketSectionsProps) {
   return (
     <div class="columns">
       <LifecycleSection api={api} announcer={announcer} lifecycle={lifecycle} />
-      <Panel title="CORS of the bucket" resource={cors} actions={<Again resource={cors} what="CORS rules" />}>
+      <Panel title="Bucket CORS" resource={cors} actions={<Again resource={cors} what="CORS rules" />}>
         {cors.value === undefined ? (
           !cors.problem && <Placeholder lines={2} />
         ) : cors.value.verdicts.length === 0 ? (
@@ -49,11 +49,7 @@ function LifecycleSection({ api, announcer, lifecycle }: BucketSectionsProps & {
   const { value } = lifecycle
   const mendable = value?.verdicts.filter(({ canBeMerged }) => canBeMerged) ?? []
   return (
-    <Panel
-      title="Lifecycle of the bucket"
-      resource={lifecycle}
-      actions={<Again resource={lifecycle} what="lifecycle" />}
-    >
+    <Panel title="Bucket lifecycle" resource={lifecycle} actions={<Again resource={lifecycle} what="lifecycle" />}>
       {value === undefined ? (
         !lifecycle.problem && <Placeholder lines={2} />
       ) : (

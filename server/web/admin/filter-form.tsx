@@ -1,6 +1,6 @@
 import { useEffect, useId, useState } from 'preact/hooks'
 import { durationText } from '../shared/figures.ts'
-import { firstOrder, isEnded, noFilter, type UploadFilter } from './upload-filter.ts'
+import { firstOrder, isEnded, isFiltered, noFilter, type UploadFilter } from './upload-filter.ts'
 import { stateWords } from './words.ts'
 
 interface FilterFormProps {
@@ -35,9 +35,7 @@ export function FilterForm({ filter, onFilter, staleAfterSeconds, tenants }: Fil
     const isOtherKind = isEnded(state) !== isEnded(filter.state)
     apply({ state, order: isOtherKind ? firstOrder(filter.sort, state) : filter.order })
   }
-  const isFiltered = Object.entries(noFilter).some(
-    ([name, value]) => name !== 'sort' && name !== 'order' && filter[name as keyof UploadFilter] !== value,
-  )
+  const isNarrowed = isFiltered(filter)
 
   return (
     <form
@@ -131,8 +129,8 @@ export function FilterForm({ filter, onFilter, staleAfterSeconds, tenants }: Fil
         <button type="submit">Filter</button>
         <button
           type="button"
-          aria-disabled={!isFiltered}
-          onClick={() => isFiltered && onFilter({ ...noFilter, sort: filter.sort, order: filter.order })}
+          aria-disabled={!isNarrowed}
+          onClick={() => isNarrowed && onFilter({ ...noFilter, sort: filter.sort, order: filter.order })}
         >
           Clear
         </button>

@@ -9,7 +9,7 @@ export function Timeline({ detail, now }: { detail: AdminUploadDetail; now: numb
       {entriesOf(detail, now).map(({ at, text, tone }) => (
         <li key={`${at} ${text}`} class={`${tone}${at > now ? ' future' : ''}`}>
           <time dateTime={new Date(at).toISOString()}>
-            {exactText(at)} <span class="quiet">{relativeText(at, now)}</span>
+            {exactText(at)} <span class="quiet nowrap">{relativeText(at, now)}</span>
           </time>
           <span class="what">{text}</span>
         </li>

@@ -27,6 +27,11 @@ const sorts = ['lastActivityAt', 'storedBytes', 'createdAt'] as const
 
 export const isEnded = (state: UploadState | null) => state === 'completed' || state === 'aborted'
 
+/** Whether it leaves anything out; an order does not. */
+export function isFiltered({ staleForSeconds, state, tenant, prefix, minBytes }: UploadFilter): boolean {
+  return staleForSeconds !== null || state !== null || tenant !== '' || prefix !== '' || minBytes !== null
+}
+
 /** The order in which a column is looked at first: what is longest idle, oldest, or largest. */
 export function firstOrder(sort: AdminSort, state: UploadState | null): 'asc' | 'desc' {
   return sort === 'storedBytes' || isEnded(state) ? 'desc' : 'asc'

@@ -7,7 +7,7 @@ import type { AdminApi } from './admin-api.ts'
 import { FilterForm } from './filter-form.tsx'
 import { Pager, useCursors } from './pager.tsx'
 import { Panel, Placeholder } from './panel.tsx'
-import { isEnded, queryOf, type UploadFilter } from './upload-filter.ts'
+import { isEnded, isFiltered, queryOf, type UploadFilter } from './upload-filter.ts'
 import { UploadsTable } from './uploads-table.tsx'
 import { useResource } from './use-resource.ts'
 import { costText } from './words.ts'
@@ -38,6 +38,7 @@ export function UploadsSection({ api, announcer, filter, onFilter, changes, onCh
     { everyMs: selected.size === 0 ? REFRESH_MS : undefined },
   )
   const uploads = list.value?.uploads ?? []
+  const isNarrowed = isFiltered(filter) || cursors.page > 1
   // Only what is seen can be chosen: a row that has left the page is not.
   const chosen = uploads.filter(({ id, state }) => selected.has(id) && !isEnded(state))
   const bytes = chosen.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
@@ -54,7 +55,7 @@ export function UploadsSection({ api, announcer, filter, onFilter, changes, onCh
       {list.value === undefined ? (
         !list.problem && <Placeholder lines={8} />
       ) : uploads.length === 0 ? (
-        <p class="empty">No upload is like that.</p>
+        <p class="empty">{isNarrowed ? 'No upload is like that.' : 'No upload is unfinished.'}</p>
       ) : (
         <UploadsTable
           uploads={uploads}
