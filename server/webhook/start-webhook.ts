@@ -40,7 +40,7 @@ interface Run {
 }
 
 async function run(deps: WebhookDeps, { stopping, cutting, resolve }: Run): Promise<void> {
-  const pause = (ms: number) => delay(ms, undefined, { signal: stopping }).catch(() => {})
+  const pause = (ms: number, ends: Iterable<Promise<void>> = []) => firstOf(ends, ms, stopping)
   const logged = (error: unknown) => deps.log.error({ err: error }, 'the webhook could not be served')
   const { webhook } = deps.config
   if (webhook === null) return
@@ -65,7 +65,7 @@ async function run(deps: WebhookDeps, { stopping, cutting, resolve }: Run): Prom
       events.forEach(begin)
       // What ends leaves a place, and may make another event of its upload due at once.
       if (underWay.size === MAX_DELIVERIES) await Promise.race(underWay)
-      else if (events.length === 0) await Promise.race([...underWay, pause(LOOK_EVERY_MS)])
+      else if (events.length === 0) await pause(LOOK_EVERY_MS, underWay)
     } catch (error) {
       logged(error)
       await pause(AFTER_FAILURE_MS)
@@ -73,6 +73,14 @@ async function run(deps: WebhookDeps, { stopping, cutting, resolve }: Run): Prom
   }
   await Promise.all(underWay)
   await deliverer.close()
+}
+
+/** Waits until one of `ends` has come, or so long. Leaves no timer and no listener behind: it is asked for with every event. */
+async function firstOf(ends: Iterable<Promise<void>>, ms: number, stopping: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const signal = AbortSignal.any([stopping, over.signal])
+  await Promise.race([...ends, delay(ms, undefined, { signal }).catch(() => {})])
+  over.abort()
 }
 
 /** Delivers, and says in the log when the webhook begins to fail and when it works again: not for each of many events. */
