@@ -20,7 +20,11 @@ afterEach(() => app.cloud.faults.clear())
 
 const sql = () => app.deps.db.prisma
 const rowOf = ({ id }: Pick<Upload, 'id'>) => sql().upload.findUniqueOrThrow({ where: { id } })
-const eventsOf = ({ id }: Pick<Upload, 'id'>) => sql().event.findMany({ where: { uploadId: id } })
+const eventsOf = ({ id }: Pick<Upload, 'id'>) =>
+  sql().event.findMany({
+    where: { uploadId: id, kind: 'object-changed' },
+    omit: { dueAt: true, attempts: true, deliveredAt: true },
+  })
 
 interface Completed {
   upload: Upload
