@@ -52,6 +52,11 @@ export function boundsOfSort({ sort }: AdminUploadOrder, filter: AdminUploadFilt
   return bounds
 }
 
+/** Whether every position of the order lies within {@link boundsOfSort}, because the order begins at that bound. */
+export function isBoundBehind({ sort, direction }: AdminUploadOrder): boolean {
+  return direction === (sort === 'storedBytes' ? 'asc' : 'desc')
+}
+
 /** The conditions on other columns of the order's index: it can be passed over what does not meet them without a look at the rows. */
 export function otherBounds({ sort }: AdminUploadOrder, { idleSeconds, minBytes }: AdminUploadFilter): Bound[] {
   const bounds: Bound[] = []

@@ -6,6 +6,7 @@ import {
   boundsOfKey,
   boundsOfSort,
   isAfter,
+  isBoundBehind,
   isOf,
   openStates,
   orderBy,
@@ -100,7 +101,9 @@ async function read(sql: Queries, statement: Prisma.Sql): Promise<AdminUploadRow
 
 /** Conditions that the order's index answers by where it begins and ends. */
 function along(filter: AdminUploadFilter, order: AdminUploadOrder, { after }: Pick<AdminUploadPage, 'after'>) {
-  return all([...boundsOfSort(order, filter), ...(after ? [isAfter(order, after)] : [])])
+  if (!after) return all(boundsOfSort(order, filter))
+  // Of two bounds at the end where a walk begins, Postgres may begin at the farther one.
+  return all([...(isBoundBehind(order) ? [] : boundsOfSort(order, filter)), isAfter(order, after)])
 }
 
 function walk(filter: AdminUploadFilter, order: AdminUploadOrder, page: AdminUploadPage): Prisma.Sql {
