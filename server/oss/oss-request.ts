@@ -63,6 +63,9 @@ export function createOssRequester(connection: OssConnection) {
     )
     const startedAt = performance.now()
     let outcome = 'unreachable'
+    // Not AbortSignal.timeout: what a call holds would live on until its time is over, and be old by then for the garbage collector.
+    const tooLong = new AbortController()
+    const timer = setTimeout(() => tooLong.abort(timeoutError()), call.timeoutMs ?? defaultTimeoutMs)
     try {
       const reply = await agent.request({
         ...exactly(url),
@@ -70,7 +73,7 @@ export function createOssRequester(connection: OssConnection) {
         headers,
         // An empty body still needs its Content-Length: OSS answers 411 without one.
         body: call.body ?? (call.method === 'POST' || call.method === 'PUT' ? '' : null),
-        signal: AbortSignal.timeout(call.timeoutMs ?? defaultTimeoutMs),
+        signal: tooLong.signal,
       })
       const text = await readText(reply.body)
       const answer = interpretReply(call, reply.statusCode, reply.headers, text)
@@ -84,6 +87,7 @@ export function createOssRequester(connection: OssConnection) {
       }
       throw failure(error, !neverSent(error))
     } finally {
+      clearTimeout(timer)
       connection.observe?.(call.operation, outcome, (performance.now() - startedAt) / 1000)
     }
   }
@@ -110,6 +114,10 @@ export function createOssRequester(connection: OssConnection) {
 function exactly(url: string): { origin: string; path: string } {
   const pathAt = url.indexOf('/', url.indexOf('//') + 2)
   return { origin: url.slice(0, pathAt), path: url.slice(pathAt) }
+}
+
+function timeoutError(): DOMException {
+  return new DOMException('object storage did not answer in time', 'TimeoutError')
 }
 
 async function readText(body: AsyncIterable<Buffer>): Promise<string> {

@@ -14,8 +14,8 @@ afterAll(() => world.close())
 it('a sweep that is killed in its middle is taken over when its leases have run out: each upload is aborted once', async () => {
   const often = { SWEEP_INTERVAL_SECONDS: '1' }
   const [dying, healthy] = [await world.server(undefined, often), await world.server(undefined, often)]
-  await Promise.all([dying.start(), healthy.start()])
-  const api = createApi(`http://127.0.0.1:${healthy.port}`, world.token('alice'))
+  await dying.start()
+  const api = createApi(`http://127.0.0.1:${dying.port}`, world.token('alice'))
   const bytes = someBytes(100)
   const create = async () => {
     const upload = await createFor(api, bytes)
@@ -45,6 +45,7 @@ it('a sweep that is killed in its middle is taken over when its leases have run 
   )
   await until(async () => (await count('aborted')) >= 10)
   await dying.kill()
+  await healthy.start()
   const [held] = (
     await world.db.query(`SELECT count(*)::int AS rows FROM uploads WHERE id = ANY ($1) AND attempts > 0`, [stale])
   ).rows

@@ -52,13 +52,18 @@ async function deliver(
   changes: Partial<WebhookConfig> = {},
   resolve?: ResolveHost,
 ): Promise<{ stop(): Promise<void> }> {
+  // An earlier loop's announcement is none of this one.
+  await sql().$executeRaw`UPDATE webhooks SET seen_at = seen_at - interval '1 minute'`
+  const before = await seenAtMs()
   const webhook = startWebhook(webhookDeps(changes), resolve)
   stops.push(() => webhook.stop())
-  await until(async () => (await sql().webhook.count()) === 1)
+  await until(async () => (await seenAtMs()) !== before)
   return webhook
 }
 
 const sql = () => app.deps.db.prisma
+/** When an instance last said that it tells the webhook; null before any has. */
+const seenAtMs = async () => (await sql().webhook.findFirst({ orderBy: { seenAt: 'desc' } }))?.seenAt.getTime() ?? null
 const events = (where: object = {}) => sql().event.findMany({ where, orderBy: { id: 'asc' } })
 const waiting = () => sql().event.count({ where: { dueAt: { not: null } } })
 /** As if the time of the next try had come. */
