@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 
@@ -19,7 +20,10 @@ export default defineConfig({
           'test/support/secret-watch-setup.ts',
           ...(['unit', 'http'].includes(name) ? ['test/support/fixed-seed.ts'] : []),
         ],
-        ...(name === 'browser' ? { globalSetup: 'test/support/sdk-bundle.ts' } : {}),
+        // A browser is many processes already, and some of its tests measure what a page uses: one file at a time, after all others.
+        ...(name === 'browser'
+          ? { globalSetup: 'test/support/sdk-bundle.ts', maxWorkers: 1, sequence: { groupOrder: 1 } }
+          : { maxWorkers: availableParallelism(), sequence: { groupOrder: 0 } }),
         testTimeout: timeoutsMs[name] ?? 60_000,
         hookTimeout: 120_000,
       },

@@ -61,7 +61,7 @@ describeInBrowser('a page that uploads', () => {
     expect(large.heapBytes).toBeLessThan(small.heapBytes + 8 * MiB)
     // Hashing in the worker leaves bytes behind that are collected when the browser sees fit.
     expect(large.processBytes).toBeLessThan(small.processBytes + 100 * MiB)
-  })
+  }, 300_000)
 })
 
 /** Bytes of objects alive in the page, with the array buffers they hold. */
