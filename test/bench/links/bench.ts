@@ -96,6 +96,7 @@ async function contendersOver(
 
   const cross = async (script: string, stage: Stage, change: Partial<TransferInput> = {}): Promise<Crossing> => {
     const input = { ...(await stage.inputFor(file, parallel)), ...change }
+    line.breakAnew()
     const before = line.counts()
     const { result, usage } = await runContender<TransferInput, TransferResult>(
       new URL(`../transfer/${script}`, import.meta.url),

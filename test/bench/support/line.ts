@@ -20,6 +20,8 @@ export interface Line {
   lead(port: number): Promise<number>
   /** Bytes that clients have sent and received, and connections that were cut. */
   counts(): { upBytes: number; downBytes: number; breaks: number }
+  /** From here on connections break as they did from the start, as far as the clients send the same. */
+  breakAnew(): void
   stop(): Promise<void>
 }
 
@@ -28,8 +30,9 @@ export const openLine: LineProfile = { roundTripMs: 0, bytesPerSecond: Number.PO
 /** Bytes that may wait on the line in one direction of a connection; past it the sender is not read from, as with a full window. */
 const windowBytes = 256 * 1024
 
-/** `random` yields 0 to 1: the same sequence breaks the same bytes, as far as the clients send the same. */
-export function startLine(profile: LineProfile, random: () => number = Math.random): Line {
+/** `seed`: of the chances by which connections break. */
+export function startLine(profile: LineProfile, seed = 1): Line {
+  let random = chances(seed)
   const counts = { upBytes: 0, downBytes: 0, breaks: 0 }
   const pairs = new Set<[Socket, Socket]>()
   const servers: { close(): void }[] = []
@@ -122,6 +125,9 @@ export function startLine(profile: LineProfile, random: () => number = Math.rand
       return (server.address() as AddressInfo).port
     },
     counts: () => ({ ...counts }),
+    breakAnew() {
+      random = chances(seed)
+    },
     async stop() {
       isStopped = true
       for (const server of servers) server.close()
@@ -133,4 +139,13 @@ export function startLine(profile: LineProfile, random: () => number = Math.rand
 /** What one connection may have under way: enough to fill the line, as the windows of today's systems grow to. */
 function windowOf({ bytesPerSecond, roundTripMs }: LineProfile): number {
   return Number.isFinite(bytesPerSecond) ? Math.max(windowBytes, (2 * bytesPerSecond * roundTripMs) / 1000) : 2 ** 22
+}
+
+/** Numbers in [0, 1), the same for the same seed: Lehmer's generator with the modulus 2³¹ − 1. */
+function chances(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return (state - 1) / 2_147_483_646
+  }
 }
