@@ -1,18 +1,25 @@
 import { existsSync, readFileSync } from 'node:fs'
-import type { Upload } from '@partway/client/contract'
+import type { ProblemCode, Upload } from '@partway/client/contract'
 import type { AxeResults } from 'axe-core'
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import type { Browser, BrowserContext, Locator, Page, Route } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import type { TestApp, TestAppOptions } from '../support/app.ts'
 import { startTestApp } from '../support/app.ts'
+import { launchChromium } from '../support/chromium.ts'
 import { watch } from '../support/secret-watch.ts'
 import { letPass } from '../support/time-passing.ts'
 import { watchPage } from '../support/watched-page.ts'
-import { type Administration, fakeAdministration } from './fake-administration.ts'
+import { type Administration, fakeAdministration, refuse } from './fake-administration.ts'
 
 /** For what the page shows when its replies have come. */
 export const patient = { timeout: 15_000 }
+
+export const phone = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
+export const desktop = { viewport: { width: 1280, height: 800 } }
+
+/** With usual spaces in place of those that keep a number and its unit on one line. */
+export const spaced = (texts: readonly string[]) => texts.map((text) => text.replaceAll('\u00a0', ' '))
 
 /** A server with the built admin page. */
 export async function startAdminApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -41,6 +48,62 @@ type OpenOptions = Parameters<Browser['newContext']>[0] & {
   hash?: string
   /** Answers in the server's place. */
   fake?: Administration
+  /** The page's clock stands still but for `page.clock.runFor`. */
+  hasOwnClock?: boolean
+}
+
+interface AdminPageTests {
+  readonly app: TestApp
+  /** Opens the page as {@link openAdminPage} does; after the test it is checked and closed. `of`: another server's. */
+  openPage(options?: OpenOptions & { of?: TestApp }): Promise<AdminPageUnderTest>
+}
+
+/** For the tests of one `describe`: a browser, a server, and pages that are checked and closed after the test that opened them. */
+export function adminPageTests(startApp: () => Promise<TestApp> = startAdminApp): AdminPageTests {
+  let browser: Browser
+  let app: TestApp
+  const open: AdminPageUnderTest[] = []
+  beforeAll(async () => {
+    browser = await launchChromium()
+    app = await startApp()
+  })
+  afterEach(async () => {
+    for (const one of open.splice(0)) {
+      await expectClean(one)
+      await one.close()
+    }
+  })
+  afterAll(async () => {
+    await browser.close()
+    await app.close()
+  })
+  return {
+    get app() {
+      return app
+    },
+    async openPage({ of = app, ...options } = {}) {
+      const one = await openAdminPage(browser, of, options)
+      open.push(one)
+      return one
+    },
+  }
+}
+
+/** Types `token`, by default the page's own, into the form, and sends it. */
+export async function typeToken({ page, token }: AdminPageUnderTest, other = token): Promise<void> {
+  await page.getByLabel('Admin token').fill(other)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+/** Keeps the replies of requests to `address` back until the returned function is called. */
+export async function holdBack(page: Page, address: RegExp): Promise<() => Promise<void>> {
+  const kept: Route[] = []
+  const keep = (route: Route) => void kept.push(route)
+  await page.route(address, keep)
+  return async () => {
+    await page.unroute(address, keep)
+    for (const route of kept) await route.fallback()
+  }
 }
 
 /** Opens the page, signed in by link as an administrator of all tenants; with `hash: ''` not signed in. */
@@ -49,7 +112,8 @@ export async function openAdminPage(
   app: TestApp,
   options: OpenOptions = {},
 ): Promise<AdminPageUnderTest> {
-  const { token = app.token({ subject: 'admin', tenant: '*', scopes: ['admin'] }), hash, fake, ...rest } = options
+  const operator = app.token({ subject: 'admin', tenant: '*', scopes: ['admin'] })
+  const { token = operator, hash, fake, hasOwnClock = false, ...rest } = options
   const context = await browser.newContext(rest)
   const page = await context.newPage()
   const complaints: string[] = []
@@ -71,6 +135,7 @@ export async function openAdminPage(
       console.error(`the policy forbids ${event.effectiveDirective} ${address}`)
     })
   })
+  if (hasOwnClock) await page.clock.install()
   const requests = fake ? (await fakeAdministration(page, fake)).requests : []
   await page.goto(`${app.url}/admin/${hash ?? `#token=${token}`}`)
   return {
@@ -102,6 +167,18 @@ export async function expectClean({ page, token, complaints, consoleLines }: Adm
   }))
   expect(JSON.stringify([seen, consoleLines])).not.toContain(token)
   expect([seen.storage, seen.databases, seen.cookies]).toEqual(['{}', 0, ''])
+}
+
+/** Answers requests to `address` with a problem until the returned function is called. */
+export async function refuseWith(
+  page: Page,
+  address: RegExp,
+  code: ProblemCode,
+  headers: Record<string, string> = {},
+): Promise<() => Promise<void>> {
+  const answer = (route: Route) => refuse(route, code, headers)
+  await page.route(address, answer)
+  return () => page.unroute(address, answer)
 }
 
 /** An open upload of `tenant` of which so many parts of a MiB are stored and known, as if it had been left alone since. */

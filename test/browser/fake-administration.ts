@@ -48,10 +48,12 @@ export async function fakeAdministration(page: Page, its: Administration): Promi
   return { requests }
 }
 
-function refuse(route: Route, code: ProblemCode) {
+/** Answers as the server does when it refuses. */
+export function refuse(route: Route, code: ProblemCode, headers: Record<string, string> = {}): Promise<void> {
   const { status, title } = problems[code]
   return route.fulfill({
     status,
+    headers,
     contentType: 'application/problem+json',
     body: JSON.stringify({ type: `x#${code}`, title, status, code, instance: 'req-1' }),
   })

@@ -75,13 +75,13 @@ export function ActionDialog({ title, advice, confirmText, run, progress, onClos
 
   async function confirm() {
     setPhase('doing')
+    // Until it is answered, nobody knows how far it came: what is shown behind is read anew.
+    done.current = { headline: 'It is not known how far this came', lines: [] }
     try {
       done.current = await run(false)
       setReport(done.current)
       setPhase('done')
     } catch (error) {
-      // Nobody knows how far it came: what is shown behind is read anew.
-      done.current = { headline: 'It is not known how far this came', lines: [] }
       setProblem(asReplyProblem(error))
       setPhase('refused')
     }
@@ -95,14 +95,14 @@ export function ActionDialog({ title, advice, confirmText, run, progress, onClos
       onClose={() => onClose(done.current)}
       footer={
         <>
+          <button ref={close} type="button" onClick={closeDialog} disabled={phase === 'doing'} autofocus>
+            {phase === 'asking' || (phase === 'asked' && count > 0) ? 'Cancel' : 'Close'}
+          </button>
           {phase === 'done' && report?.more && (
             <button type="button" onClick={() => setRound(round + 1)}>
               Look for more
             </button>
           )}
-          <button ref={close} type="button" onClick={closeDialog} disabled={phase === 'doing'} autofocus>
-            {phase === 'asking' || (phase === 'asked' && count > 0) ? 'Cancel' : 'Close'}
-          </button>
           {phase === 'asked' && count > 0 && (
             <button type="button" class="danger main" onClick={() => void confirm()}>
               {confirmText(count)}

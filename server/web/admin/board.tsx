@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Announcer } from '../shared/announcer.ts'
 import type { AdminApi } from './admin-api.ts'
 import { BucketSections } from './bucket-sections.tsx'
@@ -9,10 +9,8 @@ import { UploadDialog } from './upload-dialog.tsx'
 import type { UploadFilter } from './upload-filter.ts'
 import { UploadsSection } from './uploads-section.tsx'
 import { useFilter } from './use-filter.ts'
-import { useResource } from './use-resource.ts'
-import { clockText } from './words.ts'
-
-const REFRESH_MS = 30_000
+import { REFRESH_MS, useResource } from './use-resource.ts'
+import { clockText, shownName } from './words.ts'
 
 interface BoardProps {
   api: AdminApi
@@ -27,7 +25,11 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
   /** Counts whatever changed uploads, so that what shows them reads anew. */
   const [changes, setChanges] = useState(0)
   const [opened, setOpened] = useState<string | null>(null)
+  const heading = useRef<HTMLHeadingElement>(null)
   const { value } = summary
+
+  // The form is gone that the keyboard was in.
+  useEffect(() => heading.current?.focus(), [])
 
   function changed() {
     setChanges((before) => before + 1)
@@ -41,11 +43,11 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
   return (
     <>
       <header class="top">
-        <h1>
+        <h1 ref={heading} tabIndex={-1}>
           Partway <span class="product">administration</span>
         </h1>
         <p class="reach">
-          {value && (value.tenant === null ? 'All tenants' : <bdi>Tenant {value.tenant}</bdi>)}
+          {value && (value.tenant === null ? 'All tenants' : <bdi>Tenant {shownName(value.tenant)}</bdi>)}
           {value && <span class="quiet"> counted {clockText(Date.parse(value.measuredAt))}</span>}
         </p>
         <div class="buttons">
@@ -80,7 +82,7 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
           />
           <OrphansSection api={api} announcer={announcer} onChanged={changed} />
         </div>
-        <BucketSections api={api} announcer={announcer} />
+        <BucketSections api={api} />
       </main>
       <footer class="quiet">
         <p>

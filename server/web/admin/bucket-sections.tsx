@@ -1,20 +1,14 @@
 import type { Lifecycle } from '@partway/client/contract'
+import { Fragment } from 'preact'
 import { useState } from 'preact/hooks'
-import type { Announcer } from '../shared/announcer.ts'
 import type { AdminApi } from './admin-api.ts'
-import { closeDialog, Modal } from './modal.tsx'
-import { Panel, Placeholder, ProblemNote } from './panel.tsx'
-import { asReplyProblem, type ReplyProblem } from './reply-problem.ts'
+import { ConfirmDialog } from './confirm-dialog.tsx'
+import { Panel, Placeholder } from './panel.tsx'
 import { type Resource, useResource } from './use-resource.ts'
 import { shownName } from './words.ts'
 
-interface BucketSectionsProps {
-  api: AdminApi
-  announcer: Announcer
-}
-
 /** The bucket's own rules, judged. They are everybody's, so only an administrator of all tenants sees them. */
-export function BucketSections({ api, announcer }: BucketSectionsProps) {
+export function BucketSections({ api }: { api: AdminApi }) {
   const lifecycle = useResource((signal) => api.call('getLifecycle', { signal }), '')
   const cors = useResource((signal) => api.call('getCors', { signal }), '')
   if (lifecycle.problem?.status === 403 && cors.problem?.status === 403) {
@@ -26,7 +20,7 @@ export function BucketSections({ api, announcer }: BucketSectionsProps) {
   }
   return (
     <div class="columns">
-      <LifecycleSection api={api} announcer={announcer} lifecycle={lifecycle} />
+      <LifecycleSection api={api} lifecycle={lifecycle} />
       <Panel title="Bucket CORS" resource={cors} actions={<Again resource={cors} what="CORS rules" />}>
         {cors.value === undefined ? (
           !cors.problem && <Placeholder lines={2} />
@@ -44,7 +38,7 @@ export function BucketSections({ api, announcer }: BucketSectionsProps) {
   )
 }
 
-function LifecycleSection({ api, announcer, lifecycle }: BucketSectionsProps & { lifecycle: Resource<Lifecycle> }) {
+function LifecycleSection({ api, lifecycle }: { api: AdminApi; lifecycle: Resource<Lifecycle> }) {
   const [isMerging, setIsMerging] = useState(false)
   const { value } = lifecycle
   const mendable = value?.verdicts.filter(({ canBeMerged }) => canBeMerged) ?? []
@@ -68,75 +62,29 @@ function LifecycleSection({ api, announcer, lifecycle }: BucketSectionsProps & {
         </>
       )}
       {isMerging && (
-        <MergeDialog
-          prefixes={mendable.map(({ prefix }) => prefix)}
-          merge={() => api.call('mergeLifecycle')}
-          onClose={(isDone) => {
+        <ConfirmDialog
+          title="Add to the bucket’s lifecycle?"
+          confirmText="Add"
+          act={() => api.call('mergeLifecycle')}
+          doneText="The rules are there."
+          onClose={(wasTried) => {
             setIsMerging(false)
-            if (!isDone) return
-            announcer.say('The bucket’s lifecycle has the missing rules now')
-            lifecycle.reload()
+            if (wasTried) lifecycle.reload()
           }}
-        />
+        >
+          <p>
+            OSS will end forgotten multipart uploads below{' '}
+            {mendable.map(({ prefix }, index) => (
+              <Fragment key={prefix}>
+                {index > 0 && ', '}
+                <code>{shownName(prefix)}</code>
+              </Fragment>
+            ))}{' '}
+            by itself, also when no server runs. All other rules of the bucket stay as they are.
+          </p>
+        </ConfirmDialog>
       )}
     </Panel>
-  )
-}
-
-interface MergeDialogProps {
-  prefixes: readonly string[]
-  merge: () => Promise<Lifecycle>
-  onClose: (isDone: boolean) => void
-}
-
-function MergeDialog({ prefixes, merge, onClose }: MergeDialogProps) {
-  const [isBusy, setIsBusy] = useState(false)
-  const [problem, setProblem] = useState<ReplyProblem>()
-  const [isDone, setIsDone] = useState(false)
-  async function confirm() {
-    setIsBusy(true)
-    try {
-      await merge()
-      setIsDone(true)
-    } catch (error) {
-      setProblem(asReplyProblem(error))
-    }
-    setIsBusy(false)
-  }
-  return (
-    <Modal
-      title="Add to the bucket’s lifecycle?"
-      class="action"
-      isBusy={isBusy}
-      onClose={() => onClose(isDone)}
-      footer={
-        <>
-          <button type="button" onClick={closeDialog} disabled={isBusy} autofocus>
-            {isDone ? 'Close' : 'Cancel'}
-          </button>
-          {!isDone && (
-            <button type="button" class="main" disabled={isBusy} onClick={() => void confirm()}>
-              Add
-            </button>
-          )}
-        </>
-      }
-    >
-      <p>
-        OSS will end forgotten multipart uploads below{' '}
-        {prefixes.map((prefix, index) => (
-          <>
-            {index > 0 && ', '}
-            <code key={prefix}>{shownName(prefix)}</code>
-          </>
-        ))}{' '}
-        by itself, also when no server runs. All other rules of the bucket stay as they are.
-      </p>
-      <p role="status" class="headline">
-        {isBusy ? 'Under way …' : isDone ? 'The rules are there.' : ''}
-      </p>
-      {problem && <ProblemNote problem={problem} />}
-    </Modal>
   )
 }
 

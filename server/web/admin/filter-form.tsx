@@ -35,7 +35,11 @@ export function FilterForm({ filter, onFilter, staleAfterSeconds, tenants }: Fil
     const isOtherKind = isEnded(state) !== isEnded(filter.state)
     apply({ state, order: isOtherKind ? firstOrder(filter.sort, state) : filter.order })
   }
-  const isNarrowed = isFiltered(filter)
+  function clear() {
+    setDraft({ tenant: '', prefix: '', megabytes: '' })
+    onFilter({ ...noFilter, sort: filter.sort, order: filter.order })
+  }
+  const isNarrowed = isFiltered(filter) || draft.tenant !== '' || draft.prefix !== '' || draft.megabytes !== ''
 
   return (
     <form
@@ -127,11 +131,7 @@ export function FilterForm({ filter, onFilter, staleAfterSeconds, tenants }: Fil
       </label>
       <div class="buttons">
         <button type="submit">Filter</button>
-        <button
-          type="button"
-          aria-disabled={!isNarrowed}
-          onClick={() => isNarrowed && onFilter({ ...noFilter, sort: filter.sort, order: filter.order })}
-        >
+        <button type="button" aria-disabled={!isNarrowed} onClick={() => isNarrowed && clear()}>
           Clear
         </button>
       </div>

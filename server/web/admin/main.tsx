@@ -29,6 +29,8 @@ const form = createSignInForm(element(document, '#sign-in', HTMLFormElement), {
 })
 
 function enter(token: string) {
+  // A board that is there was read with another token.
+  render(null, board)
   api.signIn(token)
   form.close()
   door.hidden = true

@@ -6,7 +6,7 @@ interface ModalProps {
   class?: string
   /** Called once, however it was closed. */
   onClose: () => void
-  /** Something is being done that closing would not undo: Escape waits. */
+  /** Something is being done that closing would not undo: nothing closes it meanwhile. */
   isBusy?: boolean
   /** Below what scrolls. */
   footer: ComponentChildren
@@ -29,6 +29,8 @@ export function Modal({ title, class: name = '', onClose, isBusy = false, footer
       class={name}
       aria-labelledby={id}
       onClose={onClose}
+      // For browsers that let a second Escape pass whatever the first was answered.
+      closedby={isBusy ? 'none' : 'closerequest'}
       onCancel={(event) => isBusy && event.preventDefault()}
     >
       <header>

@@ -71,7 +71,9 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
           </select>
         </label>
         {list.value && (
-          <p class="quiet">{countText(list.value.compared, 'entry').replace('entrys', 'entries')} compared</p>
+          <p class="quiet">
+            {list.value.compared.toLocaleString('en')} {list.value.compared === 1 ? 'entry' : 'entries'} compared
+          </p>
         )}
       </form>
       {list.value === undefined ? (
@@ -86,7 +88,7 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
         <OrphansTable
           orphans={orphans}
           now={api.now()}
-          isStale={list.isLoading}
+          isOfBefore={list.isOfBefore}
           selected={new Set(chosen.map(({ id }) => id))}
           onToggle={toggle}
         />
@@ -108,7 +110,12 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
           )
         })}
         {chosen.length > MOST_SELECTED && <p class="quiet">At most {MOST_SELECTED} at once.</p>}
-        <Pager cursors={cursors} nextCursor={list.value?.nextCursor ?? null} what="orphans" />
+        <Pager
+          cursors={cursors}
+          nextCursor={list.value?.nextCursor ?? null}
+          isWaiting={list.isOfBefore}
+          what="orphans"
+        />
       </div>
       {resolving && (
         <OrphanDialog
@@ -131,14 +138,15 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
 interface OrphansTableProps {
   orphans: readonly Orphan[]
   now: number
-  isStale: boolean
+  /** Of the kind or page before: others are on their way. */
+  isOfBefore: boolean
   selected: ReadonlySet<string>
   onToggle: (id: string) => void
 }
 
-function OrphansTable({ orphans, now, isStale, selected, onToggle }: OrphansTableProps) {
+function OrphansTable({ orphans, now, isOfBefore, selected, onToggle }: OrphansTableProps) {
   return (
-    <table class={`rows${isStale ? ' waiting' : ''}`}>
+    <table class={`rows${isOfBefore ? ' waiting' : ''}`}>
       <caption class="unseen">Where bucket and table disagree</caption>
       <thead>
         <tr>

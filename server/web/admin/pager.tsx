@@ -25,13 +25,16 @@ export function useCursors(key: string): Cursors {
 interface PagerProps {
   cursors: Cursors
   nextCursor: string | null
+  /** `nextCursor` is of the page before: nothing to go on from until this one has come. */
+  isWaiting: boolean
   /** For those who hear the buttons: `uploads`. */
   what: string
 }
 
 /** Nothing for a list of one page. The buttons stay where they are at the ends, so that the keyboard does too. */
-export function Pager({ cursors, nextCursor, what }: PagerProps) {
+export function Pager({ cursors, nextCursor, isWaiting, what }: PagerProps) {
   if (cursors.page === 1 && nextCursor === null) return null
+  const next = isWaiting ? null : nextCursor
   return (
     <nav class="pager" aria-label={`Pages of ${what}`}>
       <button
@@ -47,8 +50,8 @@ export function Pager({ cursors, nextCursor, what }: PagerProps) {
       </span>
       <button
         type="button"
-        aria-disabled={nextCursor === null}
-        onClick={() => nextCursor !== null && cursors.next(nextCursor)}
+        aria-disabled={next === null}
+        onClick={() => next !== null && cursors.next(next)}
         aria-label={`Next page of ${what}`}
       >
         Next

@@ -40,14 +40,14 @@ function ReadAt({ resource: { readAt, isLoading } }: { resource: Resource<unknow
   return <p class="read">read {clockText(readAt)}</p>
 }
 
-/** What the server said, and a way to ask again. */
+/** What the server said. With `onRetry`: of something that is asked again by itself once the server can be, and at once by a button. */
 export function ProblemNote({ problem, onRetry }: { problem: ReplyProblem; onRetry?: () => void }) {
   const wait = problem.retryAfterMs
   return (
     <div class="note bad" role="alert">
       <p>
         {problem.message}
-        {wait !== null && wait > 0 && ` It is asked again in ${Math.ceil(wait / 1000)} s.`}
+        {wait !== null && wait > 0 && ` ${onRetry ? 'It is asked again' : 'Try again'} in ${Math.ceil(wait / 1000)} s.`}
         {problem.requestId !== null && (problem.status ?? 0) >= 500 && (
           <span class="quiet"> Request {problem.requestId}</span>
         )}

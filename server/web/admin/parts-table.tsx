@@ -1,5 +1,5 @@
 import type { KnownPart } from '@partway/client/contract'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { sizeText } from '../shared/figures.ts'
 import type { AdminApi } from './admin-api.ts'
 import { ProblemNote } from './panel.tsx'
@@ -16,16 +16,27 @@ interface PartsTableProps {
 export function PartsTable({ api, uploadId, first, nextAfter }: PartsTableProps) {
   const [more, setMore] = useState<{ parts: readonly KnownPart[]; nextAfter: number | null }>({ parts: [], nextAfter })
   const [problem, setProblem] = useState<ReplyProblem>()
+  const reading = useRef<AbortController | undefined>(undefined)
   const parts = [...first, ...more.parts]
 
+  // What follows other first ones is read from there again.
+  useEffect(() => {
+    setMore({ parts: [], nextAfter })
+    return () => reading.current?.abort()
+  }, [first, nextAfter])
+
   async function readMore() {
+    reading.current?.abort()
+    const own = new AbortController()
+    reading.current = own
     try {
       const query = { partsAfter: `${more.nextAfter}` }
-      const reply = await api.call('getAdminUpload', { id: uploadId, query })
+      const reply = await api.call('getAdminUpload', { id: uploadId, query, signal: own.signal })
+      if (own.signal.aborted) return
       setMore({ parts: [...more.parts, ...reply.parts], nextAfter: reply.nextPartsAfter })
       setProblem(undefined)
     } catch (error) {
-      setProblem(asReplyProblem(error))
+      if (!own.signal.aborted) setProblem(asReplyProblem(error))
     }
   }
 

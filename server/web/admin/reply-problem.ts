@@ -34,14 +34,29 @@ export async function problemOf(response: Response): Promise<ReplyProblem> {
     const value = typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
     return typeof value === 'string' && value !== '' ? value : null
   }
+  // Titles have no full stop, details have one.
+  const bare = (text('detail') ?? text('title') ?? `The server answered ${response.status}`).replace(/[.]$/, '')
+  const faults = faultsOf(body)
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
   return new ReplyProblem({
     status: response.status,
     code: text('code') as ProblemCode | null,
-    sentence: text('detail') ?? text('title') ?? `The server answered ${response.status}.`,
+    sentence: faults === '' ? `${bare}.` : `${bare}: ${faults}.`,
     requestId: text('instance'),
     retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null,
   })
+}
+
+/** Of bad input, what is wrong where: `tenant must name one tenant; limit must be at most 200`. Otherwise empty. */
+function faultsOf(body: unknown): string {
+  const errors: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'errors') : undefined
+  if (!Array.isArray(errors)) return ''
+  const faults = errors.flatMap((error: unknown) => {
+    const { detail, pointer } = Object(error) as { detail?: unknown; pointer?: unknown }
+    if (typeof detail !== 'string') return []
+    return [typeof pointer === 'string' ? `${pointer.split('/').at(-1)} ${detail}` : detail]
+  })
+  return faults.join('; ')
 }
 
 /** For whatever a call may throw, but for what the page itself gave up. */

@@ -8,10 +8,9 @@ import { Pager, useCursors } from './pager.tsx'
 import { Panel, Placeholder } from './panel.tsx'
 import { SweepDialog, type SweepOrder } from './sweep-dialog.tsx'
 import { SweepForm } from './sweep-form.tsx'
-import { useResource } from './use-resource.ts'
+import { REFRESH_MS, useResource } from './use-resource.ts'
 import { shownName } from './words.ts'
 
-const REFRESH_MS = 30_000
 const FOLLOW_MS = 2000
 /** A sweep that has not ended after so long has lost its process; another took its uploads over. */
 const LOST_AFTER_MS = 30 * 60_000
@@ -36,8 +35,8 @@ export function SweepsSection({ api, announcer, changes, onChanged, staleAfterSe
       setIsFollowing(reply.sweeps.some((sweep) => isUnderWay(sweep, api.now())))
       return reply
     },
-    JSON.stringify([cursors.current, changes]),
-    { everyMs: isFollowing ? FOLLOW_MS : REFRESH_MS },
+    cursors.current ?? '',
+    { revision: changes, everyMs: isFollowing ? FOLLOW_MS : REFRESH_MS },
   )
   const sweeps = list.value?.sweeps ?? []
   return (
@@ -75,7 +74,12 @@ export function SweepsSection({ api, announcer, changes, onChanged, staleAfterSe
         </table>
       )}
       <div class="below">
-        <Pager cursors={cursors} nextCursor={list.value?.nextCursor ?? null} what="sweeps" />
+        <Pager
+          cursors={cursors}
+          nextCursor={list.value?.nextCursor ?? null}
+          isWaiting={list.isOfBefore}
+          what="sweeps"
+        />
       </div>
       {order && (
         <SweepDialog

@@ -24,7 +24,9 @@ interface UploadDialogProps {
 
 /** All that is known of one upload: its life, its parts, its facts. */
 export function UploadDialog({ api, announcer, id, onChanged, onClose }: UploadDialogProps) {
-  const detail = useResource((signal) => api.call('getAdminUpload', { id, signal }), id)
+  const detail = useResource((signal) => api.call('getAdminUpload', { id, signal }), id, {
+    duringDialogs: true,
+  })
   const [isAborting, setIsAborting] = useState(false)
   const { value, problem, readAt } = detail
   return (

@@ -41,7 +41,6 @@ export function UploadFacts({ detail, now }: { detail: AdminUploadDetail; now: n
         )}
       </Fact>
       <Fact name="Owner">
-        <bdi>{shownName(upload.subject)}</bdi>
         {upload.subject !== upload.tenant && (
           <>
             {' '}
@@ -64,7 +63,7 @@ export function UploadFacts({ detail, now }: { detail: AdminUploadDetail; now: n
       )}
       {fingerprint !== null && (
         <Fact name="Fingerprint">
-          <code>{fingerprint}</code>
+          <code>{shownName(fingerprint)}</code>
         </Fact>
       )}
       {Object.entries(metadata).map(([name, value]) => (

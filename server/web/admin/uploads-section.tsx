@@ -1,5 +1,5 @@
 import type { AdminUpload } from '@partway/client/contract'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Announcer } from '../shared/announcer.ts'
 import { countText, sizeText } from '../shared/figures.ts'
 import { AbortDialog } from './abort-dialog.tsx'
@@ -9,10 +9,8 @@ import { Pager, useCursors } from './pager.tsx'
 import { Panel, Placeholder } from './panel.tsx'
 import { isEnded, isFiltered, queryOf, type UploadFilter } from './upload-filter.ts'
 import { UploadsTable } from './uploads-table.tsx'
-import { useResource } from './use-resource.ts'
+import { REFRESH_MS, useResource } from './use-resource.ts'
 import { costText } from './words.ts'
-
-const REFRESH_MS = 30_000
 
 interface UploadsSectionProps {
   api: AdminApi
@@ -33,13 +31,17 @@ export function UploadsSection({ api, announcer, filter, onFilter, changes, onCh
   const [aborting, setAborting] = useState<AdminUpload[] | null>(null)
   const list = useResource(
     (signal) => api.call('listAdminUploads', { query: queryOf(filter, cursors.current), signal }),
-    JSON.stringify([filter, cursors.current, changes]),
+    JSON.stringify([filter, cursors.current]),
     // Rows that move while somebody chooses among them are rows chosen by mistake.
-    { everyMs: selected.size === 0 ? REFRESH_MS : undefined },
+    { revision: changes, everyMs: selected.size === 0 ? REFRESH_MS : undefined },
   )
+  // Only what is seen can be chosen: a row that has left the page is not.
+  useEffect(() => {
+    const seen = new Set(list.value?.uploads.map(({ id }) => id))
+    setSelected((before) => new Set([...before].filter((id) => seen.has(id))))
+  }, [list.value])
   const uploads = list.value?.uploads ?? []
   const isNarrowed = isFiltered(filter) || cursors.page > 1
-  // Only what is seen can be chosen: a row that has left the page is not.
   const chosen = uploads.filter(({ id, state }) => selected.has(id) && !isEnded(state))
   const bytes = chosen.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
   const costs = chosen.map(({ monthlyCost }) => monthlyCost).filter((cost) => cost !== null)
@@ -61,7 +63,7 @@ export function UploadsSection({ api, announcer, filter, onFilter, changes, onCh
           uploads={uploads}
           filter={filter}
           now={api.now()}
-          isStale={list.isLoading}
+          isOfBefore={list.isOfBefore}
           selected={new Set(chosen.map(({ id }) => id))}
           onSelect={setSelected}
           onSort={choose}
@@ -81,7 +83,12 @@ export function UploadsSection({ api, announcer, filter, onFilter, changes, onCh
           {chosen.length > 0 &&
             `${sizeText(bytes)} held${costs.length > 0 ? `, ${costText(costs.reduce((sum, cost) => sum + cost, 0))} a month` : ''}`}
         </p>
-        <Pager cursors={cursors} nextCursor={list.value?.nextCursor ?? null} what="uploads" />
+        <Pager
+          cursors={cursors}
+          nextCursor={list.value?.nextCursor ?? null}
+          isWaiting={list.isOfBefore}
+          what="uploads"
+        />
       </div>
       {aborting && (
         <AbortDialog

@@ -8,8 +8,8 @@ interface UploadsTableProps {
   uploads: readonly AdminUpload[]
   filter: UploadFilter
   now: number
-  /** Other rows are on their way. */
-  isStale: boolean
+  /** Of the filter or page before: others are on their way. */
+  isOfBefore: boolean
   selected: ReadonlySet<string>
   onSelect: (selected: ReadonlySet<string>) => void
   onSort: (filter: UploadFilter) => void
@@ -30,7 +30,7 @@ export function UploadsTable({ uploads, filter, now, selected, onSelect, onOpen,
   )
 
   return (
-    <table class={`rows uploads-table${rest.isStale ? ' waiting' : ''}`}>
+    <table class={`rows uploads-table${rest.isOfBefore ? ' waiting' : ''}`}>
       <caption class="unseen">Uploads and what they hold</caption>
       <thead>
         <tr>
