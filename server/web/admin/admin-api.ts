@@ -14,6 +14,8 @@ type AdminOperation =
   | 'getLifecycle'
   | 'mergeLifecycle'
   | 'getCors'
+  | 'getTenant'
+  | 'updateTenant'
   | 'listEvents'
 
 /** The compiler holds these against the contract, whose values (schemas) the page does not carry. */
@@ -29,10 +31,13 @@ const operations = {
   getLifecycle: ['GET', '/v1/admin/lifecycle'],
   mergeLifecycle: ['PUT', '/v1/admin/lifecycle'],
   getCors: ['GET', '/v1/admin/cors'],
+  getTenant: ['GET', '/v1/admin/tenants/{tenant}'],
+  updateTenant: ['PATCH', '/v1/admin/tenants/{tenant}'],
   listEvents: ['GET', '/v1/admin/events'],
 } as const satisfies { [Name in AdminOperation]: readonly [Endpoints[Name]['method'], Endpoints[Name]['path']] }
 
 interface CallOptions<Name extends AdminOperation> {
+  /** What stands for the braces of the path. */
   id?: string
   query?: RequestQuery<Name>
   body?: RequestBody<Name>
@@ -60,7 +65,7 @@ export function createAdminApi({ baseUrl, onRefused }: { baseUrl: string; onRefu
 
   async function send(name: AdminOperation, token: string, options: CallOptions<AdminOperation>): Promise<Response> {
     const [method, path] = operations[name]
-    const url = new URL(path.slice(1).replace('{id}', encodeURIComponent(options.id ?? '')), baseUrl)
+    const url = new URL(path.slice(1).replace(/\{\w+\}/, encodeURIComponent(options.id ?? '')), baseUrl)
     for (const [key, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, value)
     }

@@ -9,6 +9,8 @@ export interface BarRow {
   bytes: number
   hint?: string
   onClick?: () => void
+  /** A second thing to do about it, at the line's end; `label` says of what. */
+  aside?: { text: string; label: string; onClick: () => void }
 }
 
 interface BarTableProps {
@@ -34,16 +36,23 @@ export function BarTable({ caption, heads, rows }: BarTableProps) {
         </tr>
       </thead>
       <tbody>
-        {rows.map(({ key, name, figure, bytes, hint, onClick }) => (
+        {rows.map(({ key, name, figure, bytes, hint, onClick, aside }) => (
           <tr key={key}>
             <th scope="row">
-              {onClick ? (
-                <button type="button" class="link" onClick={onClick} title={hint}>
-                  <bdi>{shownName(name)}</bdi>
-                </button>
-              ) : (
-                name
-              )}
+              <span class="line">
+                {onClick ? (
+                  <button type="button" class="link name" onClick={onClick} title={hint}>
+                    <bdi>{shownName(name)}</bdi>
+                  </button>
+                ) : (
+                  name
+                )}
+                {aside && (
+                  <button type="button" class="link quiet" onClick={aside.onClick} aria-label={aside.label}>
+                    {aside.text}
+                  </button>
+                )}
+              </span>
               <span class="bar" aria-hidden="true">
                 <span style={{ width: `${(bytes / most) * 100}%` }} />
               </span>

@@ -5,6 +5,7 @@ import { BucketSections } from './bucket-sections.tsx'
 import { OrphansSection } from './orphans-section.tsx'
 import { Overview } from './overview.tsx'
 import { SweepsSection } from './sweeps-section.tsx'
+import { TenantDialog } from './tenant-dialog.tsx'
 import { UploadDialog } from './upload-dialog.tsx'
 import type { UploadFilter } from './upload-filter.ts'
 import { UploadsSection } from './uploads-section.tsx'
@@ -25,6 +26,7 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
   /** Counts whatever changed uploads, so that what shows them reads anew. */
   const [changes, setChanges] = useState(0)
   const [opened, setOpened] = useState<string | null>(null)
+  const [tenant, setTenant] = useState<string | null>(null)
   const heading = useRef<HTMLHeadingElement>(null)
   const { value } = summary
 
@@ -47,7 +49,7 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
           Partway <span class="product">administration</span>
         </h1>
         <p class="reach">
-          {value && (value.tenant === null ? 'All tenants' : <bdi>Tenant {shownName(value.tenant)}</bdi>)}
+          {value && <Reach tenant={value.tenant} onTenant={setTenant} />}
           {value && <span class="quiet"> counted {clockText(Date.parse(value.measuredAt))}</span>}
         </p>
         <div class="buttons">
@@ -60,7 +62,7 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
         </div>
       </header>
       <main>
-        <Overview summary={summary} onShow={show} />
+        <Overview summary={summary} onShow={show} onTenant={setTenant} />
         <UploadsSection
           api={api}
           announcer={announcer}
@@ -69,6 +71,7 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
           changes={changes}
           onChanged={changed}
           onOpen={setOpened}
+          onTenant={setTenant}
           staleAfterSeconds={value?.stale.afterSeconds}
           tenants={value?.byTenant.map(({ tenant }) => tenant) ?? []}
         />
@@ -91,8 +94,34 @@ export function Board({ api, announcer, onSignOut }: BoardProps) {
         </p>
       </footer>
       {opened !== null && (
-        <UploadDialog api={api} announcer={announcer} id={opened} onChanged={changed} onClose={() => setOpened(null)} />
+        <UploadDialog
+          api={api}
+          announcer={announcer}
+          id={opened}
+          onChanged={changed}
+          onTenant={setTenant}
+          onClose={() => setOpened(null)}
+        />
+      )}
+      {tenant !== null && (
+        <TenantDialog
+          api={api}
+          name={tenant}
+          // Until it is known whose the token is, the server's word on it will do.
+          maySetLimits={typeof value?.tenant !== 'string'}
+          onClose={() => setTenant(null)}
+        />
       )}
     </>
+  )
+}
+
+/** Whose uploads these are: everybody's, or one tenant's. */
+function Reach({ tenant, onTenant }: { tenant: string | null; onTenant: (name: string) => void }) {
+  if (tenant === null) return 'All tenants'
+  return (
+    <button type="button" class="link" onClick={() => onTenant(tenant)}>
+      <bdi>Tenant {shownName(tenant)}</bdi>
+    </button>
   )
 }

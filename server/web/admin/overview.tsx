@@ -6,16 +6,17 @@ import { Panel, Placeholder } from './panel.tsx'
 import { TimeChart } from './time-chart.tsx'
 import type { UploadFilter } from './upload-filter.ts'
 import type { Resource } from './use-resource.ts'
-import { bandWords, costText } from './words.ts'
+import { bandWords, costText, shownName } from './words.ts'
 
 interface OverviewProps {
   summary: Resource<Summary>
   /** Narrows the table of uploads. */
   onShow: (change: Partial<UploadFilter>) => void
+  onTenant: (name: string) => void
 }
 
 /** What is held and what it costs, over time, by age and by holder. */
-export function Overview({ summary, onShow }: OverviewProps) {
+export function Overview({ summary, onShow, onTenant }: OverviewProps) {
   const { value } = summary
   return (
     <>
@@ -64,6 +65,7 @@ export function Overview({ summary, onShow }: OverviewProps) {
                   bytes,
                   hint: `${countText(uploads, 'upload')}, ${sizeText(bytes)}`,
                   onClick: () => onShow({ tenant, sort: 'storedBytes', order: 'desc', state: null }),
+                  aside: { text: 'limits', label: `Limits of ${shownName(tenant)}`, onClick: () => onTenant(tenant) },
                 }))}
               />
             )}

@@ -19,11 +19,12 @@ interface UploadDialogProps {
   announcer: Announcer
   id: string
   onChanged: () => void
+  onTenant: (name: string) => void
   onClose: () => void
 }
 
 /** All that is known of one upload: its life, its parts, its facts. */
-export function UploadDialog({ api, announcer, id, onChanged, onClose }: UploadDialogProps) {
+export function UploadDialog({ api, announcer, id, onChanged, onTenant, onClose }: UploadDialogProps) {
   const detail = useResource((signal) => api.call('getAdminUpload', { id, signal }), id, {
     duringDialogs: true,
   })
@@ -52,7 +53,7 @@ export function UploadDialog({ api, announcer, id, onChanged, onClose }: UploadD
       }
     >
       {problem && <ProblemNote problem={problem} onRetry={detail.reload} />}
-      {value ? <Known api={api} detail={value} /> : !problem && <Placeholder lines={12} />}
+      {value ? <Known api={api} detail={value} onTenant={onTenant} /> : !problem && <Placeholder lines={12} />}
 
       {isAborting && value && (
         <AbortDialog
@@ -71,11 +72,15 @@ export function UploadDialog({ api, announcer, id, onChanged, onClose }: UploadD
   )
 }
 
-function Known({ api, detail }: { api: AdminApi; detail: AdminUploadDetail }) {
+interface KnownProps extends Pick<UploadDialogProps, 'api' | 'onTenant'> {
+  detail: AdminUploadDetail
+}
+
+function Known({ api, detail, onTenant }: KnownProps) {
   const now = api.now()
   return (
     <>
-      <UploadFacts detail={detail} now={now} />
+      <UploadFacts detail={detail} now={now} onTenant={onTenant} />
       <h3>Parts</h3>
       <PartsPicture detail={detail} />
       {detail.parts.length > 0 && (

@@ -4,8 +4,14 @@ import { percentOf, sizeText } from '../shared/figures.ts'
 import { Moment } from './moment.tsx'
 import { costText, shownName, stateWords } from './words.ts'
 
+interface UploadFactsProps {
+  detail: AdminUploadDetail
+  now: number
+  onTenant: (name: string) => void
+}
+
 /** An upload's facts, each with its name. */
-export function UploadFacts({ detail, now }: { detail: AdminUploadDetail; now: number }) {
+export function UploadFacts({ detail, now, onTenant }: UploadFactsProps) {
   const { upload, metadata, fingerprint, ossUploadId } = detail
   const { storedBytes, sizeBytes, storedBytesReadAt, grantsAliveUntil, abortReason } = upload
   const isAlive = grantsAliveUntil !== null && Date.parse(grantsAliveUntil) > now
@@ -43,10 +49,17 @@ export function UploadFacts({ detail, now }: { detail: AdminUploadDetail; now: n
       <Fact name="Owner">
         {upload.subject !== upload.tenant && (
           <>
-            {' '}
-            of <bdi>{shownName(upload.tenant)}</bdi>
+            <bdi>{shownName(upload.subject)}</bdi> of{' '}
           </>
         )}
+        <button
+          type="button"
+          class="link"
+          onClick={() => onTenant(upload.tenant)}
+          aria-label={`Limits of ${shownName(upload.tenant)}`}
+        >
+          <bdi>{shownName(upload.tenant)}</bdi>
+        </button>
       </Fact>
       <Fact name="Key">
         <code>{shownName(upload.key)}</code>

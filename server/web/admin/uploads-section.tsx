@@ -20,6 +20,7 @@ interface UploadsSectionProps {
   changes: number
   onChanged: () => void
   onOpen: (id: string) => void
+  onTenant: (name: string) => void
   staleAfterSeconds: number | undefined
   tenants: readonly string[]
 }
@@ -52,7 +53,19 @@ export function UploadsSection({ api, announcer, filter, onFilter, changes, onCh
   }
 
   return (
-    <Panel title="Uploads" titleId="uploads-title" resource={list} class="uploads">
+    <Panel
+      title="Uploads"
+      titleId="uploads-title"
+      resource={list}
+      class="uploads"
+      actions={
+        filter.tenant !== '' && (
+          <button type="button" onClick={() => rest.onTenant(filter.tenant)}>
+            Limits of this tenant …
+          </button>
+        )
+      }
+    >
       <FilterForm filter={filter} onFilter={choose} staleAfterSeconds={rest.staleAfterSeconds} tenants={rest.tenants} />
       {list.value === undefined ? (
         !list.problem && <Placeholder lines={8} />
