@@ -1,35 +1,22 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestApp } from '../support/app.ts'
-import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { expect, test } from 'vitest'
+import { describeInBrowser } from '../support/chromium.ts'
 import { someCors, someLifecycle, someOrphans, someSweeps, someUpload } from './admin-fixtures.ts'
 import {
-  expectClean,
+  adminPageTests,
+  desktop,
   faultsOf,
   leaveUpload,
-  openAdminPage,
   patient,
+  phone,
   sectionOf,
   shownFiles,
-  startAdminApp,
   stateOf,
 } from './admin-page-support.ts'
 import type { Administration } from './fake-administration.ts'
 
-const phone = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
-const desktop = { viewport: { width: 1280, height: 800 } }
-
 describeInBrowser('the admin page, for everybody,', () => {
-  let browser: Browser
-  let app: TestApp
-  beforeAll(async () => {
-    browser = await launchChromium()
-    app = await startAdminApp()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await app.close()
-  })
+  const its = adminPageTests()
+  const { openPage } = its
   const busy: Administration = {
     uploads: Array.from({ length: 68 }, (_, index) => someUpload(index)),
     sweeps: someSweeps(),
@@ -47,12 +34,11 @@ describeInBrowser('the admin page, for everybody,', () => {
     'has no serious fault in %s on a %s: signed out, busy, asking, one upload, failing',
     async (colorScheme, _device, device) => {
       const faults: Record<string, string[]> = {}
-      const out = await openAdminPage(browser, app, { hash: '', colorScheme, ...device })
+      const out = await openPage({ hash: '', colorScheme, ...device })
       await out.page.getByLabel('Admin token').waitFor()
       faults['signed out'] = await faultsOf(out.page)
-      await out.close()
 
-      const one = await openAdminPage(browser, app, { fake: busy, colorScheme, ...device })
+      const one = await openPage({ fake: busy, colorScheme, ...device })
       await sectionOf(one.page, 'Bucket lifecycle').getByText('old-logs').waitFor()
       await one.page.locator('.u-over').waitFor()
       faults.busy = await faultsOf(one.page)
@@ -64,8 +50,6 @@ describeInBrowser('the admin page, for everybody,', () => {
       await sectionOf(one.page, 'Uploads').locator('tbody .name').nth(2).click()
       await one.page.getByRole('dialog').getByText('Timeline').waitFor()
       faults['one upload'] = await faultsOf(one.page)
-      expect(one.complaints).toEqual([])
-      await one.close()
 
       const failing: Administration = {
         uploads: [],
@@ -75,18 +59,17 @@ describeInBrowser('the admin page, for everybody,', () => {
         lifecycle: 'storage-unavailable',
         cors: 'storage-unavailable',
       }
-      const two = await openAdminPage(browser, app, { fake: failing, colorScheme, ...device })
+      const two = await openPage({ fake: failing, colorScheme, ...device })
       await expect.poll(() => two.page.getByRole('alert').count(), patient).toBe(5)
       faults.failing = await faultsOf(two.page)
-      await two.close()
       expect(Object.entries(faults).filter(([, found]) => found.length > 0)).toEqual([])
     },
   )
 
   test('is worked with the keyboard alone: filter, select, abort, confirm, and back', async () => {
-    await leaveUpload(app, { fileName: 'keep.bin', tenant: 'other' })
-    const doomed = await leaveUpload(app, { fileName: 'doomed.bin' })
-    const one = await openAdminPage(browser, app)
+    await leaveUpload(its.app, { fileName: 'keep.bin', tenant: 'other' })
+    const doomed = await leaveUpload(its.app, { fileName: 'doomed.bin' })
+    const one = await openPage()
     const { keyboard } = one.page
     const focused = () =>
       one.page.evaluate(() => {
@@ -122,15 +105,13 @@ describeInBrowser('the admin page, for everybody,', () => {
     expect(await focused()).toBe('Close')
     await keyboard.press('Enter')
     await dialog.waitFor({ state: 'detached' })
-    expect(await stateOf(app, doomed)).toBe('aborted')
+    expect(await stateOf(its.app, doomed)).toBe('aborted')
     await sectionOf(one.page, 'Uploads').getByText('No upload is like that').waitFor()
     expect(await focused()).toBe('Abort selected …')
-    await expectClean(one)
-    await one.close()
   })
 
   test('gives everything its name, and the curve as a table', async () => {
-    const one = await openAdminPage(browser, app, { fake: busy })
+    const one = await openPage({ fake: busy })
     await sectionOf(one.page, 'Bucket lifecycle').getByText('old-logs').waitFor()
     const headings = await one.page.getByRole('heading').allInnerTexts()
     expect(headings).toEqual([
@@ -155,6 +136,5 @@ describeInBrowser('the admin page, for everybody,', () => {
       }).filter((html) => html !== null),
     )
     expect(unnamed).toEqual([])
-    await one.close()
   })
 })

@@ -1,12 +1,9 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestApp } from '../support/app.ts'
-import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { expect, test } from 'vitest'
+import { describeInBrowser } from '../support/chromium.ts'
 import { beginOutside, isThere } from '../support/strays.ts'
 import {
-  expectClean,
+  adminPageTests,
   leaveUpload,
-  openAdminPage,
   patient,
   sectionOf,
   shownFiles,
@@ -20,57 +17,47 @@ const logs =
   '<LifecycleConfiguration><Rule><ID>logs</ID><Prefix>logs/</Prefix><Status>Enabled</Status><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>'
 
 describeInBrowser('the bucket on the admin page', () => {
-  let browser: Browser
-  let app: TestApp
-  beforeAll(async () => {
-    browser = await launchChromium()
-    app = await startAdminApp({
+  const its = adminPageTests(() =>
+    startAdminApp({
       cloud: { lifecycle: logs, corsRules: [pageRule] },
       environment: { CORS_ORIGINS: 'https://app.example.com' },
-    })
-  })
-  afterAll(async () => {
-    await browser.close()
-    await app.close()
-  })
+    }),
+  )
 
   test('gets the rule it lacks by a button, after a question', async () => {
-    const one = await openAdminPage(browser, app)
+    const one = await its.openPage()
     const section = sectionOf(one.page, 'Bucket lifecycle')
     await section.getByText('missing').first().waitFor()
     await section.getByRole('button', { name: 'Add the missing rules' }).click()
     const dialog = one.page.getByRole('dialog', { name: 'Add to the bucket’s lifecycle?' })
     await dialog.getByText('All other rules of the bucket stay as they are').waitFor()
     await dialog.getByRole('button', { name: 'Cancel' }).click()
-    expect(app.cloud.requests.count('PutBucketLifecycle')).toBe(0)
+    expect(its.app.cloud.requests.count('PutBucketLifecycle')).toBe(0)
     await section.getByRole('button', { name: 'Add the missing rules' }).click()
     await dialog.getByRole('button', { name: 'Add', exact: true }).click()
     await dialog.getByText('are there').waitFor()
     await dialog.getByRole('button', { name: 'Close' }).click()
     await expect.poll(() => section.getByText('covered').count(), patient).toBe(2)
     expect(await section.getByText('missing').count()).toBe(0)
-    expect(app.cloud.requests.countAnswered('PutBucketLifecycle', 200)).toBe(1)
-    await expectClean(one)
-    await one.close()
+    expect(its.app.cloud.requests.countAnswered('PutBucketLifecycle', 200)).toBe(1)
   })
 
   test('tells which web pages may upload', async () => {
-    const one = await openAdminPage(browser, app)
+    const one = await its.openPage()
     const section = sectionOf(one.page, 'Bucket CORS')
     await section.getByRole('listitem').filter({ hasText: 'https://app.example.com' }).getByText('refused').waitFor()
-    await one.close()
   })
 
   test('has orphans, which are adopted, aborted and closed after a question', async () => {
-    const begin = async (key: string) => ({ key, id: await beginOutside(app.cloud, key, [1_048_576]) })
-    const isKept = ({ key, id }: { key: string; id: string }) => isThere(app.cloud, key, id)
+    const begin = async (key: string) => ({ key, id: await beginOutside(its.app.cloud, key, [1_048_576]) })
+    const isKept = ({ key, id }: { key: string; id: string }) => isThere(its.app.cloud, key, id)
     const [strange, doomed] = [
       await begin('uploads/acme/00000000000000000000000000000001/strange.bin'),
       await begin('uploads/acme/00000000000000000000000000000002/doomed.bin'),
     ]
-    const lost = await leaveUpload(app, { fileName: 'lost.bin' })
-    await app.deps.objects.abortUpload(lost.key, lost.uploadId ?? '')
-    const one = await openAdminPage(browser, app)
+    const lost = await leaveUpload(its.app, { fileName: 'lost.bin' })
+    await its.app.deps.objects.abortUpload(lost.key, lost.uploadId ?? '')
+    const one = await its.openPage()
     const section = sectionOf(one.page, 'Orphans')
     const dialog = one.page.getByRole('dialog')
     async function resolve(name: string, verb: string, would: string, was: string) {
@@ -93,8 +80,6 @@ describeInBrowser('the bucket on the admin page', () => {
     await resolve('strange', 'Adopt', 'adopted', 'adopted')
     await expect.poll(() => shownFiles(one.page), patient).toContain('strange.bin')
     await resolve('lost', 'Close', 'closed', 'closed')
-    expect(await stateOf(app, lost)).toBe('aborted')
-    await expectClean(one)
-    await one.close()
+    expect(await stateOf(its.app, lost)).toBe('aborted')
   })
 })

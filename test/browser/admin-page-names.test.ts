@@ -1,18 +1,8 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { createApi } from '../support/api.ts'
-import type { TestApp } from '../support/app.ts'
-import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { describeInBrowser } from '../support/chromium.ts'
 import { letPass } from '../support/time-passing.ts'
-import {
-  expectClean,
-  faultsOf,
-  openAdminPage,
-  patient,
-  sectionOf,
-  shownFiles,
-  startAdminApp,
-} from './admin-page-support.ts'
+import { adminPageTests, faultsOf, patient, sectionOf, shownFiles } from './admin-page-support.ts'
 
 const seeds = [
   '<script>alert(1)</script>',
@@ -64,11 +54,9 @@ const unspelled = (shown: string) =>
   shown.replace(/⟨U\+([0-9A-F]+)⟩/g, (_, hex) => String.fromCodePoint(Number.parseInt(hex, 16)))
 
 describeInBrowser('the admin page, with 200 hostile file names,', () => {
-  let browser: Browser
-  let app: TestApp
+  const its = adminPageTests()
   beforeAll(async () => {
-    browser = await launchChromium()
-    app = await startAdminApp()
+    const { app } = its
     const api = createApi(app.url, app.token({ subject: '<b>"&\u202E', tenant: "'><i>t" }))
     for (const fileName of names) {
       const reply = await api('createUpload', { body: { fileName, sizeBytes: 5 } })
@@ -77,17 +65,12 @@ describeInBrowser('the admin page, with 200 hostile file names,', () => {
     }
     await letPass(app, '2 days')
   })
-  afterAll(async () => {
-    await browser.close()
-    await app.close()
-  })
 
   test.each([
     [1280, 800],
     [375, 740],
   ])('runs none, opens no dialog, and stays as wide as its window of %i px', async (width, height) => {
-    const one = await openAdminPage(browser, app, { viewport: { width, height } })
-    const { page } = one
+    const { page } = await its.openPage({ viewport: { width, height } })
     const next = page.getByRole('button', { name: 'Next page of uploads' })
     let seen = 0
     for (let number = 1; number <= 10; number++) {
@@ -127,7 +110,5 @@ describeInBrowser('the admin page, with 200 hostile file names,', () => {
       expect(await faultsOf(page)).toEqual([])
       await page.keyboard.press('Escape')
     }
-    await expectClean(one)
-    await one.close()
   })
 })

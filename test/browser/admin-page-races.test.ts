@@ -131,6 +131,19 @@ describeInBrowser('the admin page, when replies are late and hands are quick,', 
     await dialog(one).getByText('Timeline').waitFor()
   })
 
+  test('says of bad input which, and clears also what is only typed', async () => {
+    // The server's own answer.
+    const one = await openPage()
+    await uploads(one).getByText('No upload is unfinished').waitFor()
+    await filterBy(one, '*')
+    await uploads(one).getByRole('alert').getByText('The request is not valid: tenant must name one tenant.').waitFor()
+    await uploads(one).getByRole('button', { name: 'Clear' }).click()
+    await uploads(one).getByText('No upload is unfinished').waitFor()
+    await uploads(one).getByLabel('Key begins with').fill('typed')
+    await uploads(one).getByRole('button', { name: 'Clear' }).click()
+    expect(await uploads(one).getByLabel('Key begins with').inputValue()).toBe('')
+  })
+
   test('says no more that rules could not be added once they are', async () => {
     const one = await openPage({ fake: usual() })
     const section = sectionOf(one.page, 'Bucket lifecycle')

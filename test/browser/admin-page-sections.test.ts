@@ -1,22 +1,11 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestApp } from '../support/app.ts'
-import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { expect, test } from 'vitest'
+import { describeInBrowser } from '../support/chromium.ts'
 import { someCors, someLifecycle, someOrphans, someSweeps, someUpload } from './admin-fixtures.ts'
-import { expectClean, openAdminPage, patient, sectionOf, shownFiles, startAdminApp } from './admin-page-support.ts'
+import { adminPageTests, patient, sectionOf, shownFiles } from './admin-page-support.ts'
 import type { Administration } from './fake-administration.ts'
 
 describeInBrowser('the sections of the admin page', () => {
-  let browser: Browser
-  let app: TestApp
-  beforeAll(async () => {
-    browser = await launchChromium()
-    app = await startAdminApp()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await app.close()
-  })
+  const { openPage } = adminPageTests()
   const usual = (): Administration => ({
     uploads: Array.from({ length: 30 }, (_, index) => someUpload(index)),
     sweeps: someSweeps().filter(({ finishedAt }) => finishedAt !== null),
@@ -28,7 +17,7 @@ describeInBrowser('the sections of the admin page', () => {
 
   test('fail each alone, and say what the server said', async () => {
     const fake: Administration = { ...usual(), summary: 'database-unavailable', orphans: 'storage-unavailable' }
-    const one = await openAdminPage(browser, app, { fake })
+    const one = await openPage({ fake })
     await one.page.getByText('The database cannot be reached').waitFor()
     await sectionOf(one.page, 'Orphans').getByText('Object storage cannot be reached').waitFor()
     await expect.poll(() => shownFiles(one.page), patient).toHaveLength(20)
@@ -38,16 +27,10 @@ describeInBrowser('the sections of the admin page', () => {
     await sectionOf(one.page, 'Orphans')
       .getByRole('row', { name: /flight-0418/ })
       .waitFor()
-    await expectClean(one)
-    await one.close()
   })
 
   test('are read anew every 30 seconds, but not while a dialog is open or something is selected', async () => {
-    const one = await openAdminPage(browser, app, { fake: usual(), hash: '' })
-    await one.page.clock.install()
-    await one.page.reload()
-    await one.page.getByLabel('Admin token').fill(one.token)
-    await one.page.getByRole('button', { name: 'Sign in' }).click()
+    const one = await openPage({ fake: usual(), hasOwnClock: true })
     await expect.poll(() => shownFiles(one.page), patient).toHaveLength(20)
     await expect.poll(() => asked(one.requests, '/summary'), patient).toBe(1)
     await one.page.clock.runFor(31_000)
@@ -68,52 +51,29 @@ describeInBrowser('the sections of the admin page', () => {
     await one.page.clock.runFor(31_000)
     await expect.poll(() => asked(one.requests, '/summary'), patient).toBe(4)
     expect(asked(one.requests, '/admin/uploads?')).toBe(3)
-    await one.close()
   })
 
   test('leave a server alone for as long as it asks, and come back by themselves', async () => {
-    const one = await openAdminPage(browser, app, { fake: usual(), hash: '' })
-    await one.page.clock.install()
-    await one.page.reload()
-    let isBusy = true
-    let cors = 0
-    await one.page.route('**/v1/admin/cors', (route) => {
-      cors++
-      if (!isBusy) return route.fallback()
-      const body = JSON.stringify({ code: 'rate-limited', status: 429, title: 'Too many requests', type: 'x' })
-      return route.fulfill({
-        status: 429,
-        headers: { 'retry-after': '7' },
-        contentType: 'application/problem+json',
-        body,
-      })
-    })
-    await one.page.getByLabel('Admin token').fill(one.token)
-    await one.page.getByRole('button', { name: 'Sign in' }).click()
+    const fake: Administration = { ...usual(), cors: 'rate-limited', retryAfterSeconds: 7 }
+    const one = await openPage({ fake, hasOwnClock: true })
     const section = sectionOf(one.page, 'Bucket CORS')
     await section.getByText('It is asked again in 7 s').waitFor()
-    isBusy = false
+    fake.cors = someCors
     await one.page.clock.runFor(5000)
-    expect(cors).toBe(1)
+    expect(asked(one.requests, '/cors')).toBe(1)
     await one.page.clock.runFor(3000)
     await section.getByText('https://app.example.com').waitFor()
-    expect(cors).toBe(2)
-    await one.close()
+    expect(asked(one.requests, '/cors')).toBe(2)
   })
 
   test('follow a sweep every two seconds while it runs', async () => {
     const fake = { ...usual(), sweeps: someSweeps() }
-    const one = await openAdminPage(browser, app, { fake, hash: '' })
-    await one.page.clock.install()
-    await one.page.reload()
-    await one.page.getByLabel('Admin token').fill(one.token)
-    await one.page.getByRole('button', { name: 'Sign in' }).click()
+    const one = await openPage({ fake, hasOwnClock: true })
     const running = sectionOf(one.page, 'Sweeps').getByRole('row', { name: /under way/ })
     await running.getByText('1,102').waitFor()
     const [first] = fake.sweeps
     if (first) fake.sweeps = [{ ...first, aborted: 1900 }]
     await one.page.clock.runFor(3000)
     await running.getByText('1,900').waitFor()
-    await one.close()
   })
 })

@@ -1,61 +1,37 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestApp } from '../support/app.ts'
-import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { describeInBrowser } from '../support/chromium.ts'
 import {
   type AdminPageUnderTest,
+  adminPageTests,
   expectClean,
   leaveUpload,
-  openAdminPage,
   patient,
   sectionOf,
   shownFiles,
   startAdminApp,
+  typeToken,
 } from './admin-page-support.ts'
 
 describeInBrowser('signing in to the admin page', () => {
-  let browser: Browser
+  const its = adminPageTests()
   /** In local mode, which prints links that sign in. */
   let local: TestApp
   /** Anywhere else, and below a path of another app. */
   let live: TestApp
-  const open: AdminPageUnderTest[] = []
   beforeAll(async () => {
-    browser = await launchChromium()
-    local = await startAdminApp()
+    local = its.app
     live = await startAdminApp({
       beside: local,
       mount: { path: '/files/up' },
       config: (config) => ({ ...config, localCloud: null }),
     })
   })
-  afterEach(async () => {
-    for (const one of open.splice(0)) {
-      await expectClean(one)
-      await one.close()
-    }
-  })
-  afterAll(async () => {
-    await browser.close()
-    await live.close()
-    await local.close()
-  })
-  async function openPage(
-    app: TestApp,
-    options: Parameters<typeof openAdminPage>[2] = {},
-  ): Promise<AdminPageUnderTest> {
-    const one = await openAdminPage(browser, app, options)
-    open.push(one)
-    return one
-  }
+  afterAll(() => live.close())
   const board = ({ page }: AdminPageUnderTest) => sectionOf(page, 'Uploads')
-  async function typeToken({ page }: AdminPageUnderTest, token: string) {
-    await page.getByLabel('Admin token').fill(token)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-  }
 
   test('is done by the link that local mode prints, and the token leaves the address at once', async () => {
-    const one = await openPage(local)
+    const one = await its.openPage()
     await board(one).waitFor()
     await one.page.getByText('All tenants').waitFor()
     expect(one.page.url()).toBe(`${local.url}/admin/`)
@@ -64,13 +40,28 @@ describeInBrowser('signing in to the admin page', () => {
     await one.page.getByLabel('Admin token').waitFor()
   })
 
+  test('by another link begins anew: nothing stays that was read with the token before', async () => {
+    await leaveUpload(local, { fileName: 'another-link.bin', tenant: 'zeta' })
+    const one = await its.openPage()
+    await expect.poll(() => shownFiles(one.page), patient).toContain('another-link.bin')
+    const other = local.token({ tenant: 'acme', scopes: ['admin'] })
+    // The last thing an administrator of one tenant would see of all others: what was there before the replies.
+    await one.page.route('**/v1/admin/uploads?*', () => {})
+    await one.page.evaluate((token) => location.assign(`#token=${token}`), other)
+    await one.page.getByText('Tenant acme').waitFor()
+    expect(await shownFiles(one.page)).toEqual([])
+  })
+
   test('elsewhere asks for a token, which is in the page’s memory only', async () => {
-    const one = await openPage(live, { hash: '' })
+    const one = await its.openPage({ of: live, hash: '' })
     await one.page.getByText('made by your application’s backend').waitFor()
     expect(await one.page.getByLabel('Admin token').getAttribute('type')).toBe('password')
-    await typeToken(one, one.token)
+    await typeToken(one)
     await board(one).waitFor()
     expect(await one.page.getByLabel('Admin token').isHidden()).toBe(true)
+    // Not at the end of a page that is gone.
+    const heading = one.page.getByRole('heading', { name: 'Partway administration' })
+    expect(await heading.evaluate((title) => title === document.activeElement)).toBe(true)
     await expectClean(one)
     await one.page.reload()
     await one.page.getByLabel('Admin token').waitFor()
@@ -78,7 +69,7 @@ describeInBrowser('signing in to the admin page', () => {
   })
 
   test('takes no token from an address there, and wipes it off', async () => {
-    const one = await openPage(live)
+    const one = await its.openPage({ of: live })
     await one.page.getByLabel('Admin token').waitFor()
     expect(one.page.url()).toBe(`${live.url}/admin/`)
     expect(await board(one).isHidden()).toBe(true)
@@ -89,7 +80,7 @@ describeInBrowser('signing in to the admin page', () => {
     ['not an administrator’s', () => local.token({ scopes: ['uploads'] }), 'it needs the scope “admin”'],
   ])('says why a token is refused that is %s, and wipes it', async (_what, makeToken, words) => {
     const token = makeToken()
-    const one = await openPage(live, { hash: '', token })
+    const one = await its.openPage({ of: live, hash: '', token })
     await typeToken(one, token)
     await one.page.getByRole('alert').getByText(words).waitFor()
     expect(await one.page.getByLabel('Admin token').inputValue()).toBe('')
@@ -102,7 +93,7 @@ describeInBrowser('signing in to the admin page', () => {
   test('of a tenant’s administrator shows that tenant alone, and a sentence where the bucket’s rules would be', async () => {
     await leaveUpload(local, { fileName: 'mine.bin', tenant: 'acme' })
     await leaveUpload(local, { fileName: 'theirs.bin', tenant: 'zeta' })
-    const one = await openPage(local, { token: local.token({ tenant: 'acme', scopes: ['admin'] }) })
+    const one = await its.openPage({ token: local.token({ tenant: 'acme', scopes: ['admin'] }) })
     await one.page.getByText('Tenant acme').waitFor()
     await expect.poll(() => shownFiles(one.page), patient).toEqual(['mine.bin'])
     await one.page.getByText('concern all tenants: an administrator of all tenants sees them here').waitFor()
@@ -111,7 +102,7 @@ describeInBrowser('signing in to the admin page', () => {
 
   test('ends when the server takes the token no longer: the form is back, and nothing of the board is left', async () => {
     await leaveUpload(local, { fileName: 'secret-name.bin' })
-    const one = await openPage(local)
+    const one = await its.openPage()
     await expect.poll(() => shownFiles(one.page), patient).toContain('secret-name.bin')
     await one.page.getByRole('button', { name: 'secret-name.bin' }).first().click()
     await one.page.getByRole('dialog').getByText('Timeline').waitFor()
@@ -123,12 +114,12 @@ describeInBrowser('signing in to the admin page', () => {
     await one.page.getByText('it has expired').waitFor()
     expect(await one.page.content()).not.toContain('secret-name.bin')
     await one.page.unrouteAll()
-    await typeToken(one, one.token)
+    await typeToken(one)
     await board(one).waitFor()
   })
 
   test('out by the button forgets the token', async () => {
-    const one = await openPage(local)
+    const one = await its.openPage()
     await board(one).waitFor()
     await one.page.getByRole('button', { name: 'Sign out' }).click()
     await one.page.getByLabel('Admin token').waitFor()

@@ -1,50 +1,33 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
 import { measureUsage } from '../../server/admin/measure-usage.ts'
 import { createApi } from '../support/api.ts'
 import type { TestApp } from '../support/app.ts'
-import { describeInBrowser, launchChromium } from '../support/chromium.ts'
+import { describeInBrowser } from '../support/chromium.ts'
 import { letPass } from '../support/time-passing.ts'
 import {
   type AdminPageUnderTest,
-  expectClean,
+  adminPageTests,
   leaveUpload,
-  openAdminPage,
   patient,
   sectionOf,
   shownFiles,
+  spaced,
   startAdminApp,
   stateOf,
 } from './admin-page-support.ts'
 
 describeInBrowser('the admin page', () => {
-  let browser: Browser
+  const its = adminPageTests(() => startAdminApp({ environment: { PRICE_PER_GB_MONTH: '1024' } }))
+  const { openPage } = its
   let app: TestApp
-  const open: AdminPageUnderTest[] = []
-  beforeAll(async () => {
-    browser = await launchChromium()
-    app = await startAdminApp({ environment: { PRICE_PER_GB_MONTH: '1024' } })
+  beforeAll(() => {
+    app = its.app
   })
   afterEach(async () => {
-    for (const one of open.splice(0)) {
-      await expectClean(one)
-      await one.close()
-    }
     app.cloud.faults.clear()
     await app.deps.db.prisma.$executeRaw`DELETE FROM uploads`
     await app.deps.db.prisma.$executeRaw`DELETE FROM sweeps`
   })
-  afterAll(async () => {
-    await browser.close()
-    await app.close()
-  })
-  async function openPage(options: Parameters<typeof openAdminPage>[2] = {}): Promise<AdminPageUnderTest> {
-    const one = await openAdminPage(browser, app, options)
-    open.push(one)
-    return one
-  }
-  /** With usual spaces in place of those that keep a number and its unit on one line. */
-  const plain = (texts: string[]) => texts.map((text) => text.replaceAll('\u00a0', ' '))
   const uploads = ({ page }: AdminPageUnderTest) => sectionOf(page, 'Uploads')
   const sweeps = ({ page }: AdminPageUnderTest) => sectionOf(page, 'Sweeps')
   const dialog = ({ page }: AdminPageUnderTest) => page.getByRole('dialog')
@@ -56,7 +39,7 @@ describeInBrowser('the admin page', () => {
     const one = await openPage()
     await files(one).toEqual(['older.bin', 'newer.bin'])
     const row = uploads(one).getByRole('row', { name: 'older.bin' })
-    expect(plain(await row.getByRole('cell').allInnerTexts())).toEqual([
+    expect(spaced(await row.getByRole('cell').allInnerTexts())).toEqual([
       '',
       'uploading',
       '1.05 MB\n33% of 3.15 MB',
@@ -132,7 +115,7 @@ describeInBrowser('the admin page', () => {
     const abort = uploads(one).getByRole('button', { name: 'Abort 2 uploads' })
     await abort.click()
     await dialog(one).getByText('1 upload would be aborted, 1.05 MB freed; 1 would be left.').waitFor()
-    const lines = plain(await dialog(one).getByRole('listitem').allInnerTexts())
+    const lines = spaced(await dialog(one).getByRole('listitem').allInnerTexts())
     expect(lines[0]).toMatch(
       /live\.bin[\s\S]*would be left: a part URL of it can still be used until .* \(in (9 min|10 min)\)/,
     )
@@ -204,7 +187,7 @@ describeInBrowser('the admin page', () => {
     await uploads(one).getByRole('button', { name: 'life.bin' }).click()
     const sheet = one.page.getByRole('dialog', { name: 'life.bin' })
     await sheet.getByText('3 of 4 parts stored: 1–3').waitFor()
-    expect(plain(await sheet.locator('.timeline .what').allTextContents()).sort()).toEqual([
+    expect(spaced(await sheet.locator('.timeline .what').allTextContents()).sort()).toEqual([
       'Created',
       'Credentials end',
       'Credentials handed to alice, for 15 min',
@@ -235,16 +218,16 @@ describeInBrowser('the admin page', () => {
     await measureUsage(app.deps)
     const one = await openPage()
     await one.page.getByRole('button', { name: '1 upload idle for 24 h' }).waitFor()
-    expect(plain(await one.page.locator('.figures strong').allTextContents())).toEqual([
+    expect(spaced(await one.page.locator('.figures strong').allTextContents())).toEqual([
       '3.15 MB',
       '3.00',
       '1.05 MB',
       '2',
     ])
     const ages = sectionOf(one.page, 'By age').locator('tbody tr')
-    expect(plain(await ages.allTextContents()).slice(1, 3)).toEqual(['1 hour to 1 day12.10 MB', '1 to 3 days11.05 MB'])
+    expect(spaced(await ages.allTextContents()).slice(1, 3)).toEqual(['1 hour to 1 day12.10 MB', '1 to 3 days11.05 MB'])
     const holders = sectionOf(one.page, 'Biggest holders')
-    expect(plain(await holders.locator('tbody tr').allTextContents())).toEqual(['zeta2.002.10 MB', 'acme1.001.05 MB'])
+    expect(spaced(await holders.locator('tbody tr').allTextContents())).toEqual(['zeta2.002.10 MB', 'acme1.001.05 MB'])
     await holders.getByRole('button', { name: 'zeta' }).click()
     await files(one).toEqual(['z.bin'])
   })

@@ -11,13 +11,18 @@ export interface Administration {
   orphans: Orphan[] | ProblemCode
   lifecycle: Lifecycle | ProblemCode
   cors: Cors | ProblemCode
+  /** What each problem asks for. */
+  retryAfterSeconds?: number
 }
 
 /** Answers the page's requests in the server's place, for pictures no server comes to by itself; replies are held against the contract. */
 export async function fakeAdministration(page: Page, its: Administration): Promise<{ requests: string[] }> {
   const requests: string[] = []
   const answer = (route: Route, body: unknown) => {
-    if (typeof body === 'string' && body in problems) return refuse(route, body as ProblemCode)
+    if (typeof body === 'string' && body in problems) {
+      const seconds = its.retryAfterSeconds
+      return refuse(route, body as ProblemCode, seconds === undefined ? {} : { 'retry-after': `${seconds}` })
+    }
     return route.fulfill({ status: 200, json: body })
   }
   await page.route('**/v1/admin/**', async (route) => {
