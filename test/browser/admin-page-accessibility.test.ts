@@ -1,36 +1,24 @@
 import { expect, test } from 'vitest'
 import { describeInBrowser } from '../support/chromium.ts'
-import { someCors, someLifecycle, someOrphans, someSweeps, someUpload } from './admin-fixtures.ts'
+import { someSweeps } from './admin-fixtures.ts'
 import {
   adminPageTests,
-  desktop,
   faultsOf,
   leaveUpload,
+  looks,
   patient,
-  phone,
   sectionOf,
   shownFiles,
   stateOf,
 } from './admin-page-support.ts'
-import type { Administration } from './fake-administration.ts'
+import { type Administration, someAdministration } from './fake-administration.ts'
 
 describeInBrowser('the admin page, for everybody,', () => {
   const its = adminPageTests()
   const { openPage } = its
-  const busy: Administration = {
-    uploads: Array.from({ length: 68 }, (_, index) => someUpload(index)),
-    sweeps: someSweeps(),
-    orphans: someOrphans(),
-    lifecycle: someLifecycle,
-    cors: someCors,
-  }
+  const busy: Administration = { ...someAdministration(68), sweeps: someSweeps() }
 
-  test.each([
-    ['light', 'desktop', desktop],
-    ['dark', 'desktop', desktop],
-    ['light', 'phone', phone],
-    ['dark', 'phone', phone],
-  ] as const)(
+  test.each(looks)(
     'has no serious fault in %s on a %s: signed out, busy, asking, one upload, failing',
     async (colorScheme, _device, device) => {
       const faults: Record<string, string[]> = {}

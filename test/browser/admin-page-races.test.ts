@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { describeInBrowser } from '../support/chromium.ts'
-import { someCors, someDetail, someLifecycle, someOrphans, someSweeps, someUpload } from './admin-fixtures.ts'
+import { someDetail, someUpload } from './admin-fixtures.ts'
 import {
   type AdminPageUnderTest,
   adminPageTests,
@@ -10,17 +10,11 @@ import {
   sectionOf,
   shownFiles,
 } from './admin-page-support.ts'
-import type { Administration } from './fake-administration.ts'
+import { someAdministration } from './fake-administration.ts'
 
 describeInBrowser('the admin page, when replies are late and hands are quick,', () => {
   const { openPage } = adminPageTests()
-  const usual = (): Administration => ({
-    uploads: Array.from({ length: 60 }, (_, index) => someUpload(index)),
-    sweeps: someSweeps().filter(({ finishedAt }) => finishedAt !== null),
-    orphans: someOrphans(),
-    lifecycle: someLifecycle,
-    cors: someCors,
-  })
+  const usual = () => someAdministration(60)
   const files = ({ page }: AdminPageUnderTest) => expect.poll(() => shownFiles(page), patient)
   const uploads = ({ page }: AdminPageUnderTest) => sectionOf(page, 'Uploads')
   const dialog = ({ page }: AdminPageUnderTest) => page.getByRole('dialog')

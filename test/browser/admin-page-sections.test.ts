@@ -1,18 +1,12 @@
 import { expect, test } from 'vitest'
 import { describeInBrowser } from '../support/chromium.ts'
-import { someCors, someLifecycle, someOrphans, someSweeps, someUpload } from './admin-fixtures.ts'
+import { someCors, someOrphans, someSweeps } from './admin-fixtures.ts'
 import { adminPageTests, patient, sectionOf, shownFiles } from './admin-page-support.ts'
-import type { Administration } from './fake-administration.ts'
+import { type Administration, someAdministration } from './fake-administration.ts'
 
 describeInBrowser('the sections of the admin page', () => {
   const { openPage } = adminPageTests()
-  const usual = (): Administration => ({
-    uploads: Array.from({ length: 30 }, (_, index) => someUpload(index)),
-    sweeps: someSweeps().filter(({ finishedAt }) => finishedAt !== null),
-    orphans: someOrphans(),
-    lifecycle: someLifecycle,
-    cors: someCors,
-  })
+  const usual = () => someAdministration(30)
   const asked = (requests: readonly string[], path: string) => requests.filter((one) => one.includes(path)).length
 
   test('fail each alone, and say what the server said', async () => {

@@ -15,8 +15,16 @@ import { type Administration, fakeAdministration, refuse } from './fake-administ
 /** For what the page shows when its replies have come. */
 export const patient = { timeout: 15_000 }
 
-export const phone = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
-export const desktop = { viewport: { width: 1280, height: 800 } }
+const phone = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
+const desktop = { viewport: { width: 1280, height: 800 } }
+
+/** How the page is looked at, for `test.each`: scheme, device by name, device. */
+export const looks = [
+  ['light', 'desktop', desktop],
+  ['dark', 'desktop', desktop],
+  ['light', 'phone', phone],
+  ['dark', 'phone', phone],
+] as const
 
 /** With usual spaces in place of those that keep a number and its unit on one line. */
 export const spaced = (texts: readonly string[]) => texts.map((text) => text.replaceAll('\u00a0', ' '))

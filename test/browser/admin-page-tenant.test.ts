@@ -5,12 +5,11 @@ import { describeInBrowser } from '../support/chromium.ts'
 import {
   type AdminPageUnderTest,
   adminPageTests,
-  desktop,
   faultsOf,
   holdBack,
   leaveUpload,
+  looks,
   patient,
-  phone,
   refuseWith,
   sectionOf,
   shownFiles,
@@ -179,12 +178,7 @@ describeInBrowser('a tenant on the admin page', () => {
     await asked.getByRole('alert').getByText('Only an administrator of all tenants can lift this suspension').waitFor()
   })
 
-  test.each([
-    ['light', 'desktop', desktop],
-    ['dark', 'desktop', desktop],
-    ['light', 'phone', phone],
-    ['dark', 'phone', phone],
-  ] as const)(
+  test.each(looks)(
     'has no serious fault in %s on a %s, with a name that is hard to show',
     async (colorScheme, _name, device) => {
       const hard = `<b>${'W'.repeat(200)}\u202Egpj`

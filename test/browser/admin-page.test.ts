@@ -33,6 +33,15 @@ describeInBrowser('the admin page', () => {
   const dialog = ({ page }: AdminPageUnderTest) => page.getByRole('dialog')
   const files = ({ page }: AdminPageUnderTest) => expect.poll(() => shownFiles(page), patient)
 
+  /** Two uploads that nobody has moved for days, of which one can still be sent to. */
+  async function leaveOldAndLive() {
+    const old = await leaveUpload(app, { fileName: 'old.bin' })
+    const live = await leaveUpload(app, { fileName: 'live.bin' })
+    await app.deps.db.prisma
+      .$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '10 minutes' WHERE id = ${live.id}`
+    return { old, live }
+  }
+
   test('shows each unfinished upload, the longest idle first, with what it holds and costs', async () => {
     await leaveUpload(app, { fileName: 'newer.bin', since: '3 hours', storedParts: 2 })
     await leaveUpload(app, { fileName: 'older.bin', since: '50 hours', tenant: 'zeta' })
@@ -106,10 +115,7 @@ describeInBrowser('the admin page', () => {
   })
 
   test('says before an abort what would happen to each, and Cancel changes nothing', async () => {
-    const old = await leaveUpload(app, { fileName: 'old.bin' })
-    const live = await leaveUpload(app, { fileName: 'live.bin' })
-    await app.deps.db.prisma
-      .$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '10 minutes' WHERE id = ${live.id}`
+    const { old, live } = await leaveOldAndLive()
     const one = await openPage()
     await one.page.getByRole('checkbox', { name: 'Select all on this page' }).check()
     const abort = uploads(one).getByRole('button', { name: 'Abort 2 uploads' })
@@ -127,10 +133,7 @@ describeInBrowser('the admin page', () => {
   })
 
   test('aborts what may be aborted, leaves what is alive, and tells what was done', async () => {
-    const old = await leaveUpload(app, { fileName: 'old.bin' })
-    const live = await leaveUpload(app, { fileName: 'live.bin' })
-    await app.deps.db.prisma
-      .$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '10 minutes' WHERE id = ${live.id}`
+    const { old, live } = await leaveOldAndLive()
     const one = await openPage()
     await one.page.getByRole('checkbox', { name: 'Select all on this page' }).check()
     await uploads(one).getByRole('button', { name: 'Abort 2 uploads' }).click()

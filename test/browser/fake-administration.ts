@@ -1,7 +1,15 @@
 import type { AdminUpload, Cors, Lifecycle, Orphan, ProblemCode, Summary, Sweep } from '@partway/client/contract'
 import { endpoints, problems } from '@partway/client/contract'
 import type { Page, Route } from 'playwright-core'
-import { someDetail, someSummary } from './admin-fixtures.ts'
+import {
+  someCors,
+  someDetail,
+  someLifecycle,
+  someOrphans,
+  someSummary,
+  someSweeps,
+  someUpload,
+} from './admin-fixtures.ts'
 
 /** What the fake answers with; a problem's code in place of a reply is answered as that problem. */
 export interface Administration {
@@ -13,6 +21,17 @@ export interface Administration {
   cors: Cors | ProblemCode
   /** What each problem asks for. */
   retryAfterSeconds?: number
+}
+
+/** An administration with so many uploads, in which no sweep is under way. */
+export function someAdministration(uploadCount: number): Administration {
+  return {
+    uploads: Array.from({ length: uploadCount }, (_, index) => someUpload(index)),
+    sweeps: someSweeps().filter(({ finishedAt }) => finishedAt !== null),
+    orphans: someOrphans(),
+    lifecycle: someLifecycle,
+    cors: someCors,
+  }
 }
 
 /** Answers the page's requests in the server's place, for pictures no server comes to by itself; replies are held against the contract. */
