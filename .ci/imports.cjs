@@ -41,6 +41,19 @@ module.exports = {
       to: { ...value, path: ['^server/http/', outerFiles] },
     },
     {
+      name: 'background-is-composed-last',
+      comment: 'What runs beside requests is put together of use cases; only what starts a process knows it.',
+      severity: 'error',
+      from: { path: '^server/', pathNot: ['^server/background/', outerFiles] },
+      to: { ...value, path: '^server/background/' },
+    },
+    {
+      name: 'background-works-through-use-cases',
+      severity: 'error',
+      from: { path: '^server/background/' },
+      to: { ...value, path: ['^server/http/', cloudSides, outerFiles] },
+    },
+    {
       name: 'cloud-sides-know-nobody',
       comment:
         'db, oss and sts do not know HTTP or the use cases, and http never reaches past the use cases, but to tell an outage of the database.',

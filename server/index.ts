@@ -1,5 +1,6 @@
 /* Partway as a library: mount its app in your own and run its background work beside it. `partway serve` does the same by itself. */
 export { type AppOptions, createApp } from './app.ts'
+export { type BackgroundWork, startBackgroundWork } from './background/start-background-work.ts'
 export { type Config, ConfigError, loadConfig } from './config.ts'
 export { closeDeps, createDeps } from './create-deps.ts'
 export type { Deps } from './deps.ts'
@@ -8,4 +9,3 @@ export { migrate } from './migrate.ts'
 export type { Principal } from './principal.ts'
 export { Problem } from './problem.ts'
 export { type RamPolicyDocument, serverPolicy, trustPolicy, uploaderRolePolicy } from './ram-policies.ts'
-export { type BackgroundWork, startBackgroundWork } from './uploads/background.ts'

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { createApp } from './app.ts'
+import { startBackgroundWork } from './background/start-background-work.ts'
 import { type Config, withLocalDefaults } from './config.ts'
 import { closeDeps, createDeps } from './create-deps.ts'
 import { listen } from './http/http-server.ts'
 import { localSecret } from './local-secret.ts'
 import type { Logger } from './log.ts'
 import { migrate } from './migrate.ts'
-import { startBackgroundWork } from './uploads/background.ts'
 
 /** How long requests under way may take to finish, and everything else after them; together well under the 10 s an operator waits. */
 const REQUEST_GRACE_MS = 5_000

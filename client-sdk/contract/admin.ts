@@ -141,7 +141,7 @@ export type Summary = z.infer<typeof Summary>
 export const sweepOutcomes = ['aborted', 'finished', 'left', 'failed'] as const
 export const SweepOutcome = z.enum(sweepOutcomes).meta({
   description:
-    '`aborted`: its parts are discarded. `finished`: OSS had ended it already, and the row says so now. `left`: as it was. `failed`: asked again later.',
+    '`aborted`: its parts are discarded. `finished`: OSS had ended it already, and the row says so now. `left`: as it was. `failed`: what became of it is not known.',
 })
 export const sweepReasons = [
   'stale',
@@ -159,10 +159,11 @@ export const sweepReasons = [
   'already-aborted',
   'other-bucket',
   'storage-unavailable',
+  'not-in-time',
 ] as const
 export const SweepReason = z.enum(sweepReasons).meta({
   description:
-    'Aborted: `stale`, `end-of-life` (older than UPLOAD_TTL_SECONDS), `asked`. Finished: `object-complete`, `upload-gone`. Left: `grant-alive` or `credential-alive` (somebody may still send parts), `growing` (OSS holds more than the last time), `active`, `busy` (somebody else is at it), `completing`, `completed`, `already-aborted`, `other-bucket`. Failed: `storage-unavailable`.',
+    'Aborted: `stale`, `end-of-life` (older than UPLOAD_TTL_SECONDS), `asked`. Finished: `object-complete`, `upload-gone`. Left: `grant-alive` or `credential-alive` (somebody may still send parts), `growing` (OSS holds more than the last time), `active`, `busy` (somebody else is at it), `completing`, `completed`, `already-aborted`, `other-bucket`. Failed: `storage-unavailable`, `not-in-time` (the reply had to leave before it was done; it may be under way, so ask again).',
 })
 export type SweepOutcome = z.infer<typeof SweepOutcome>
 export type SweepReason = z.infer<typeof SweepReason>
@@ -252,12 +253,16 @@ export const ResolvedOrphan = z
         'wrong-action',
         'grant-alive',
         'credential-alive',
+        'active',
         'busy',
         'unknown-owner',
         'no-parts',
         'storage-unavailable',
       ])
-      .meta({ description: '`done`; otherwise why it was left or failed.' }),
+      .meta({
+        description:
+          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago.',
+      }),
     uploadId: UploadId.nullable().meta({ description: 'Of the row that was made, or changed.' }),
   })
   .meta({ id: 'ResolvedOrphan', description: 'What was done about an orphan, or with `dryRun` would be.' })

@@ -5,8 +5,9 @@ import type { Deps } from '../deps.ts'
 import { coveringResources } from '../grants/covering-resources.ts'
 import type { ObjectStore } from '../oss/object-store.ts'
 import { objectFault } from '../uploads/judge-object.ts'
+import type { Suspect } from './find-suspects.ts'
 import { ownerSegment, placeOf } from './orphan-places.ts'
-import { type FoundOrphan, standingOf } from './orphan-standing.ts'
+import { type FoundOrphan, type StoredParts, standingOf } from './orphan-standing.ts'
 
 /**
  * Asks OSS about one multipart upload by its id, which alone tells whether it is there, and says what kind of orphan it is; null: none.
@@ -15,7 +16,7 @@ import { type FoundOrphan, standingOf } from './orphan-standing.ts'
  */
 export async function examineSuspect(
   deps: Pick<Deps, 'config' | 'db' | 'objects'>,
-  { key, ossUploadId }: { key: string; ossUploadId: string },
+  { key, ossUploadId, listedSince }: Pick<Suspect, 'key' | 'ossUploadId' | 'listedSince'>,
   before: UploadRow | null,
 ): Promise<FoundOrphan | 'in-motion' | null> {
   const { objects, db } = deps
@@ -25,14 +26,16 @@ export async function examineSuspect(
   const isMissed = before?.state === 'uploading' && before.ossUploadId === ossUploadId
   if (!stored && !isMissed) return motionOf(before)
   const object = stored ? null : await objects.headObject(key)
-  const credentials = await findCredentialsEnd(db.prisma, coveringResources(objects.bucket, key))
   const [row = null] = await findUploadsByKeys(db.prisma, objects.bucket, [key])
+  // Last of all: whoever aborts it does so upon this.
+  const credentials = await findCredentialsEnd(db.prisma, coveringResources(objects.bucket, key))
   const found = {
     key,
     ossUploadId,
     segment: ownerSegment(place, key),
     row,
     stored,
+    initiatedAt: listedSince,
     object,
     credentialsEndAt: later(credentials.credentialsEndAt, row?.credentialsAliveUntil ?? null),
     readAt: credentials.readAt,
@@ -53,16 +56,19 @@ async function measureParts(
   objects: Pick<ObjectStore, 'listParts'>,
   key: string,
   ossUploadId: string,
-): Promise<FoundOrphan['stored']> {
-  const stored = { bytes: 0, partCount: 0, largestPartBytes: 0 }
+): Promise<StoredParts | null> {
+  const stored: StoredParts = { bytes: 0, partCount: 0, largestPartBytes: 0, newestPartAt: null }
   let after: number | null = 0
   while (after !== null) {
     const page = await objects.listParts(key, ossUploadId, { after, limit: 1000 })
     if (!page) return null
-    for (const { sizeBytes } of page.parts) {
+    for (const { sizeBytes, lastModified } of page.parts) {
       stored.bytes += sizeBytes
       stored.partCount++
       stored.largestPartBytes = Math.max(stored.largestPartBytes, sizeBytes)
+      // One that cannot be read stays the newest: nothing is older than it.
+      const storedAt = new Date(lastModified)
+      if (stored.newestPartAt === null || !(storedAt <= stored.newestPartAt)) stored.newestPartAt = storedAt
     }
     after = page.nextAfter
   }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { isDatabaseUnavailable } from '../db/client.ts'
 import { claimLook } from '../db/look-rows.ts'
 import type { UploadRow } from '../db/upload-row.ts'
@@ -10,6 +9,7 @@ import { type Look, lookAtUpload } from '../uploads/look-at-upload.ts'
 import { rereadUpload } from '../uploads/reread-upload.ts'
 import { judgeEnd, judgeState, type SweepRule, verdict } from '../uploads/sweep-verdict.ts'
 import { isLeftBehind, LEASE_SECONDS } from '../uploads/upload-state.ts'
+import { mapInTime } from './map-in-parallel.ts'
 import { previewUpload } from './preview-upload.ts'
 
 /** What an administrator's request does with uploads; with `isDryRun` it only says what it would do, and changes none. */
@@ -32,26 +32,8 @@ export async function examineUploads(
   rows: readonly UploadRow[],
   examination: Examination,
 ): Promise<(Look | undefined)[]> {
-  const looks: (Look | undefined)[] = rows.map(() => undefined)
-  const waiting = rows.entries()
-  let isAnswered = false
-  // All take from the one iterator.
-  const work = async () => {
-    for (const [index, row] of waiting) {
-      const look = await examineUpload(deps, row, examination)
-      if (isAnswered) return
-      looks[index] = look
-      examination.onLook(look)
-    }
-  }
-  const waited = new AbortController()
-  const leftMs = Math.max(0, examination.endsAtMs - performance.now())
-  const tooLong = delay(leftMs, undefined, { signal: waited.signal }).catch(() => {})
-  const done = Promise.all(Array.from({ length: workers }, work))
-  done.catch(() => {})
-  await Promise.race([done, tooLong]).finally(() => waited.abort())
-  isAnswered = true
-  return looks
+  const { endsAtMs, onLook } = examination
+  return mapInTime(rows, workers, { endsAtMs, onResult: onLook }, (row) => examineUpload(deps, row, examination))
 }
 
 /** Does with one upload what is asked for, as far as it may be done. Throws only when the database is not there. */
@@ -68,8 +50,8 @@ async function examineUpload(deps: Deps, row: UploadRow, { rule, isDryRun }: Exa
   }
 }
 
-/** What there is to say of an upload that OSS gave no usable answer about, or none in time. */
-export function failedLook({ storedBytes }: Pick<UploadRow, 'storedBytes'>): Look {
+/** What there is to say of an upload that OSS gave no usable answer about. */
+function failedLook({ storedBytes }: Pick<UploadRow, 'storedBytes'>): Look {
   return { ...verdict('failed', 'storage-unavailable'), storedBytes }
 }
 

@@ -20,6 +20,14 @@ export interface PageStart {
   after: UploadPosition | null
 }
 
+/** What a page compared, in the order of its suspects: by key, and of a key its row first. */
+export interface Comparison {
+  suspects: Suspect[]
+  /** What both sides had, up to a position or to the end. */
+  compared: (upTo: UploadPosition | null) => number
+  end: UploadPosition | null
+}
+
 /**
  * Compares a page of the bucket's list with the table, both in the order of the keys: at most `limit` multipart uploads, and the rows in
  * the same range of keys. With more rows than `limit` the range ends at the last of them, and what the list has beyond is read again with
@@ -31,7 +39,7 @@ export async function findSuspects(
   { prefix, after }: PageStart,
   tenant: string | null,
   limit: number,
-): Promise<{ suspects: Suspect[]; compared: number; end: UploadPosition | null }> {
+): Promise<Comparison> {
   const { uploads, next } = await objects.listUploads(prefix, { after, limit })
   const range = { prefix, after: after?.key ?? null, upTo: next?.key ?? null }
   const read = await listUploadingRows(db.prisma, objects.bucket, range, tenant, limit + 1)
@@ -52,8 +60,34 @@ export async function findSuspects(
       ? []
       : [{ key: row.key, ossUploadId: row.ossUploadId, row, listedSince: null }],
   )
-  const suspects = [...strays, ...missing].sort((a, b) => compareKeys(a.key, b.key))
-  return { suspects, compared: listed.length + rows.length, end }
+  const suspects = [...missing, ...strays].sort((a, b) => compareKeys(a.key, b.key))
+  const compared = (upTo: UploadPosition | null) =>
+    upTo === null
+      ? listed.length + rows.length
+      : listed.filter((upload) => comparePositions(upload, upTo) <= 0).length +
+        rows.filter((row) => compareKeys(row.key, upTo.key) <= 0).length
+  return { suspects, compared, end }
+}
+
+/** Where a page ends that has time for no more than the first `done` of its suspects: behind as many of them as can be. Null: behind none. A
+ *  row comes before the uploads of its key, and a page that begins within a key does not meet the row: so none ends between the two. */
+export function endWithin(
+  suspects: readonly Suspect[],
+  done: number,
+): { count: number; position: UploadPosition } | null {
+  for (let count = done; count > 0; count--) {
+    const [last, next] = suspects.slice(count - 1, count + 1)
+    if (!last) continue
+    if (last.listedSince) return { count, position: { key: last.key, ossUploadId: last.ossUploadId } }
+    if (last.key !== next?.key) return { count, position: { key: last.key, ossUploadId: null } }
+  }
+  return null
+}
+
+function comparePositions(a: UploadPosition, b: UploadPosition): number {
+  const byKey = compareKeys(a.key, b.key)
+  if (byKey !== 0 || b.ossUploadId === null) return byKey
+  return compareKeys(a.ossUploadId ?? '', b.ossUploadId)
 }
 
 /** By their bytes, as OSS and the table have them. */

@@ -4,8 +4,9 @@ import type { Answer, Deps } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { adminReach } from './admin-reach.ts'
 import { examineSuspect } from './examine-suspect.ts'
-import { findSuspects, type PageStart } from './find-suspects.ts'
-import { mapInParallel } from './map-in-parallel.ts'
+import { REQUEST_MS } from './examine-upload.ts'
+import { endWithin, findSuspects, type PageStart } from './find-suspects.ts'
+import { mapInTime } from './map-in-parallel.ts'
 import { readKey, writeKey, writeOrphanId } from './orphan-id.ts'
 import { isListedKind, orphanPrefixes, plainTenant } from './orphan-places.ts'
 import { type FoundOrphan, refusalOf } from './orphan-standing.ts'
@@ -19,13 +20,16 @@ type Input = EndpointInput<Endpoints['listOrphans']>
 
 /**
  * A page of what bucket and table disagree about: first below KEY_PREFIX, then below DIRECT_PREFIX, in the order of the keys. What a page
- * costs is bounded by its `limit`; it may well be empty and not the last. Throws `forbidden`, `invalid-request`, `storage-unavailable`.
+ * costs is bounded by its `limit`, and what it takes by `requestMs`: it ends after the last suspect that OSS was asked about by then, and is
+ * continued there. It may well be empty and not the last. Throws `forbidden`, `invalid-request`, `storage-unavailable`.
  */
 export async function listOrphans(
   deps: Deps,
   principal: Principal,
   { query }: Input,
+  requestMs = REQUEST_MS,
 ): Promise<Answer<{ orphans: Orphan[]; compared: number; nextCursor: string | null }>> {
+  const endsAtMs = performance.now() + requestMs
   const { kind, limit = defaultLimit } = query
   const tenant = adminReach(principal, query.tenant)
   const prefixes = orphanPrefixes(deps.config, tenant, kind)
@@ -39,14 +43,21 @@ export async function listOrphans(
   const asked = suspects.filter(
     ({ listedSince }) => kind === undefined || isListedKind(kind) === (listedSince !== null),
   )
-  const orphans = await mapInParallel(asked, workers, async (suspect) => {
+  // A row and the first upload of its key: fewer, and the next page could not begin behind them.
+  const atLeast = asked.findIndex((_, index) => endWithin(asked, index + 1) !== null) + 1
+  const told = await mapInTime(asked, workers, { endsAtMs, atLeast }, async (suspect) => {
     const found = await examineSuspect(deps, suspect, suspect.row)
     if (found === null || found === 'in-motion' || !isWanted(found, tenant, kind)) return []
     return [await viewOrphan(deps, adminReach(principal), found, suspect.listedSince)]
   })
-  const next = end ? { prefix: start.prefix, after: end } : startOf(prefixes[prefixes.indexOf(start.prefix) + 1])
+  const firstLate = told.indexOf(undefined)
+  const stop = firstLate === -1 ? null : endWithin(asked, firstLate)
+  // What is done of the rest is asked about again.
+  const orphans = told.slice(0, stop?.count).flatMap((one) => one ?? [])
+  const until = stop?.position ?? end
+  const next = until ? { prefix: start.prefix, after: until } : startOf(prefixes[prefixes.indexOf(start.prefix) + 1])
   const nextCursor = next && (await seal(deps, purpose, writeStart(next)))
-  return { status: 200, body: { orphans: orphans.flat(), compared, nextCursor } }
+  return { status: 200, body: { orphans, compared: compared(stop?.position ?? null), nextCursor } }
 }
 
 /** A key below a tenant's prefix may belong to another one's row, made when KEY_PREFIX was shorter. */
@@ -65,7 +76,7 @@ async function viewOrphan(
   const { kind, key, ossUploadId, row, stored, object, segment, readAt } = found
   const startedAt = listedSince ?? row?.createdAt ?? null
   return {
-    id: await writeOrphanId(deps, reach, { key, ossUploadId }),
+    id: await writeOrphanId(deps, reach, { key, ossUploadId, listedSince }),
     kind,
     key,
     ossUploadId,

@@ -2,22 +2,26 @@ import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { seal, unseal } from './seals.ts'
 
-/** What an orphan's id names. Everything else is asked anew when it comes back. */
+/** What an orphan's id names. Everything that may change is asked anew when it comes back. */
 export interface NamedOrphan {
   key: string
   ossUploadId: string
+  /** When it began, as the bucket's list told: it never changes, and OSS tells it nowhere else. Null for a row's that was not listed. */
+  listedSince: Date | null
 }
 
 const prefix = 'orp_'
-const Named = z.tuple([z.string(), z.string()])
+const Named = z.tuple([z.string(), z.string(), z.int().nullable()])
 
 /** An id for an administrator of `reach` (null: of all tenants), good for this bucket alone. */
 export async function writeOrphanId(
   deps: Pick<Deps, 'db' | 'objects'>,
   reach: string | null,
-  { key, ossUploadId }: NamedOrphan,
+  { key, ossUploadId, listedSince }: NamedOrphan,
 ): Promise<string> {
-  return prefix + (await seal(deps, purposeOf(deps, reach), [writeKey(key), ossUploadId]))
+  return (
+    prefix + (await seal(deps, purposeOf(deps, reach), [writeKey(key), ossUploadId, listedSince?.getTime() ?? null]))
+  )
 }
 
 /** What the id names; null for one that was not given to an administrator of `reach`. */
@@ -27,7 +31,9 @@ export async function readOrphanId(
   id: string,
 ): Promise<NamedOrphan | null> {
   const named = Named.safeParse(await unseal(deps, purposeOf(deps, reach), id.slice(prefix.length)))
-  return named.success ? { key: readKey(named.data[0]), ossUploadId: named.data[1] } : null
+  if (!named.success) return null
+  const [key, ossUploadId, sinceMs] = named.data
+  return { key: readKey(key), ossUploadId, listedSince: sinceMs === null ? null : new Date(sinceMs) }
 }
 
 /** A key as text that JSON makes no longer, whatever characters are in it: ids and cursors have a greatest length. */

@@ -5,6 +5,18 @@ import { objectFault } from '../uploads/judge-object.ts'
 
 /* What a multipart upload is to the row of its key, and what may be done about it. Pure. */
 
+// As for sweeps: `olderThanSeconds` is no less. OSS and the database have each a clock of their own; an hour is more than they differ.
+const LEAST_IDLE_SECONDS = 3600
+
+/** What OSS holds of an upload. */
+export interface StoredParts {
+  bytes: number
+  partCount: number
+  largestPartBytes: number
+  /** By the clock of OSS; null: there is none. */
+  newestPartAt: Date | null
+}
+
 /** An orphan as OSS and the table told of it at one moment. */
 export interface FoundOrphan {
   kind: OrphanKind
@@ -15,7 +27,9 @@ export interface FoundOrphan {
   /** The row of its key. */
   row: UploadRow | null
   /** Null: OSS knows no such upload. */
-  stored: { bytes: number; partCount: number; largestPartBytes: number } | null
+  stored: StoredParts | null
+  /** When it began, by the clock of OSS; null where the bucket's list did not tell. */
+  initiatedAt: Date | null
   /** Under its key, where the upload is gone. */
   object: ObjectFacts | null
   /** When the last credentials for its key end, or did; null: there were none. */
@@ -54,9 +68,18 @@ export function refusalOf(found: FoundOrphan, action: OrphanAction): ResolvedOrp
     return found.segment === null ? 'unknown-owner' : null
   }
   if (isWhole(found)) return null
+  if (action === 'abort') return aliveReason(found) ?? (isActive(found) ? 'active' : null)
   // Where the upload is gone, URLs of its parts are good for nothing; who has credentials may have begun another under the key.
   const alive = aliveReason(found)
-  return action === 'close' && alive === 'grant-alive' ? null : alive
+  return alive === 'grant-alive' ? null : alive
+}
+
+/** Nobody's row tells of its activity, so OSS must: younger, or grown more lately, than any sweep may ask for is somebody's work. Of what began
+ *  nobody knows when, nobody knows that it is old. */
+function isActive({ stored, initiatedAt, readAt }: FoundOrphan): boolean {
+  const lastAt = stored?.newestPartAt ?? initiatedAt
+  // An instant that cannot be read is no number: not old either.
+  return !(lastAt !== null && readAt.getTime() - lastAt.getTime() >= LEAST_IDLE_SECONDS * 1000)
 }
 
 function fittingActions({ kind, row }: FoundOrphan): readonly OrphanAction[] {

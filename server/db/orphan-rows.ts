@@ -22,14 +22,21 @@ export async function listUploadingRows(
 ): Promise<UploadRow[]> {
   // The character after the slash: all keys below the prefix come before it, and no other between.
   const beyond = `${prefix.slice(0, -1)}0`
-  const end = upTo === null ? Prisma.sql`key < ${beyond}` : Prisma.sql`key <= ${upTo}`
+  const end = upTo === null ? Prisma.sql`key < ${beyond}` : Prisma.sql`key <= ${asBound(upTo)}`
   const whose = tenant === null ? Prisma.sql`TRUE` : Prisma.sql`tenant = ${tenant}`
   const rows = await sql.$queryRaw<RawUpload[]>`
     SELECT ${uploadColumns} FROM uploads
     WHERE state = 'uploading' AND oss_upload_id IS NOT NULL AND bucket = ${bucket}
-      AND key > ${after ?? prefix} AND ${end} AND ${whose}
+      AND key > ${asBound(after ?? prefix)} AND ${end} AND ${whose}
     ORDER BY key LIMIT ${limit}`
   return rows.map(toUploadRow)
+}
+
+/** A key of the bucket as a bound for keys of the table. In those is no NUL: Postgres keeps none in texts, and cannot be asked about one. What
+ *  comes before the first NUL lies among them where the whole does: nothing sorts between the two but keys with a NUL. */
+function asBound(key: string): string {
+  const end = key.indexOf('\0')
+  return end === -1 ? key : key.slice(0, end)
 }
 
 /** The rows of these keys in `bucket`, whatever their state, in no order. */

@@ -16,9 +16,8 @@ const LOOK_AGAIN_SECONDS = 60
 export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     const foundSome = await discardParts(deps, row)
-    // Without its multipart upload, an upload may have become an object that nobody heard of. It was given up, so it must not look
-    // finished. Nor may an object that turned out damaged stay.
-    if (!foundSome || row.abortReason === 'integrity') await deleteOwnObject(deps, row)
+    // Without its multipart upload, an upload may have become an object that nobody heard of. Nor may one that turned out damaged stay.
+    if (!foundSome || row.abortReason === 'integrity') await settleOwnObject(deps, row)
     deps.passed?.('abort: parts discarded')
     const aborted = await markAborted(deps.db.prisma, row.id, LOOK_AGAIN_SECONDS)
     if (!aborted) return rereadUpload(deps, row.id)
@@ -33,8 +32,8 @@ export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadR
 export async function lookAgain(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     const foundSome = await discardParts(deps, row)
-    // Credentials allow Initiate and Complete as well: an upload that was given up must not look finished.
-    if (row.credentialsAliveUntil !== null) await deleteOwnObject(deps, row)
+    // Credentials allow Initiate and Complete as well. And an object that was missed may have turned up since.
+    if (row.credentialsAliveUntil !== null || !isUnwanted(row)) await settleOwnObject(deps, row)
     const waitSeconds = foundSome ? LOOK_AGAIN_SECONDS : lastLookInSeconds(row)
     if (waitSeconds === 0) return (await closeAborted(deps.db.prisma, row.id)) ?? rereadUpload(deps, row.id)
     await setDue(deps.db.prisma, row, 'aborted', waitSeconds)
@@ -57,7 +56,17 @@ async function discardParts(deps: Deps, row: UploadRow): Promise<boolean> {
   return foundSome
 }
 
-async function deleteOwnObject(deps: Deps, row: UploadRow): Promise<void> {
+/** What was given up must not look finished: its object is deleted. But where nobody gave it up, and the upload only seemed gone, somebody
+ *  completed it and may count on the object. `aborted` is final, so it is left where it is, and told. */
+async function settleOwnObject(deps: Deps, row: UploadRow): Promise<void> {
   const object = await deps.objects.headObject(row.key)
-  if (object?.uploadTag === row.id) await deps.objects.deleteObject(row.key)
+  if (object?.uploadTag !== row.id) return
+  if (isUnwanted(row)) return deps.objects.deleteObject(row.key)
+  const { id: uploadId, key, abortReason: reason } = row
+  deps.log.error({ uploadId, key, reason }, 'the object of an upload that ended without one is there; it is left')
+}
+
+/** Whether an object of the upload's is one that nobody wants: it was given up, or turned out damaged. */
+function isUnwanted({ abortReason }: Pick<UploadRow, 'abortReason'>): boolean {
+  return abortReason !== 'upload-gone' && abortReason !== 'key-taken'
 }

@@ -325,6 +325,27 @@ describe('an upload whose multipart upload is gone', () => {
   })
 })
 
+describe('an upload that only seemed gone', () => {
+  it('keeps the object that its completion elsewhere made, however late OSS shows it', async () => {
+    const { bytes, upload } = await uploaded()
+    const row = await rowOf(upload)
+    const page = await app.deps.objects.listParts(row.key, row.ossUploadId ?? '', { after: 0, limit: 1000 })
+    await app.deps.objects.completeUpload(row.key, row.ossUploadId ?? '', page?.parts ?? [])
+    // For as many looks as are taken at it before the upload is given up.
+    const effect = { kind: 'answer', status: 404, code: 'NoSuchKey' } as const
+    app.cloud.faults.add({ match: { verb: 'HeadObject', key: row.key }, times: 3, effect })
+    expect((await api('listParts', { id: upload.id })).body.code).toBe('upload-gone')
+    app.cloud.faults.clear()
+    await app.deps.db.prisma
+      .$executeRaw`UPDATE uploads SET due_at = now() - interval '1 second' WHERE id = ${upload.id}`
+    await recoverUploads(app.deps)
+    expect(await rowOf(upload)).toMatchObject({ state: 'aborted', abortReason: 'upload-gone', dueAt: null })
+    expect(await readObject(app.cloud, row.key)).toEqual(bytes)
+    const told = app.logLines.filter((line) => line.includes(upload.id) && line.includes('it is left'))
+    expect(told).toHaveLength(2)
+  })
+})
+
 describe('completing that takes longer than a request should', () => {
   it('answers 202, and goes on', async () => {
     const { upload } = await uploaded()

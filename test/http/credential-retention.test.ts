@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startBackgroundWork } from '../../server/background/start-background-work.ts'
 import { forgetCredentialGrants } from '../../server/db/credential-rows.ts'
-import { startBackgroundWork } from '../../server/uploads/background.ts'
 import { CREDENTIAL_GRANTS_KEPT_DAYS, forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { createApi, createFor, MiB, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'

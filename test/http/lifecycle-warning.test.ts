@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startBackgroundWork } from '../../server/background/start-background-work.ts'
 import { createBucketSettings } from '../../server/oss/bucket-settings.ts'
 import { staticCredentials } from '../../server/oss/credential-source.ts'
-import { startBackgroundWork } from '../../server/uploads/background.ts'
 import { warnOfLifecycle } from '../../server/uploads/warn-of-lifecycle.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { ROOT_KEY } from '../support/local-cloud.ts'

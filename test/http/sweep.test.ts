@@ -1,10 +1,14 @@
 import type { SweptUpload, Upload } from '@partway/client/contract'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { abortUploads } from '../../server/admin/abort-uploads.ts'
 import { claimLook } from '../../server/db/look-rows.ts'
+import type { Deps } from '../../server/deps.ts'
+import type { Principal } from '../../server/principal.ts'
 import { forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { type Api, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { letPass } from '../support/time-passing.ts'
+import { until } from '../support/until.ts'
 
 /* What administrators sweep and abort, what they are told of it, and whose uploads they reach. */
 
@@ -264,6 +268,30 @@ describe('an abort of named uploads', () => {
     expect(reply.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(['/body/ids/1', '/body/ids/2'])
     expect(await everything()).toEqual(before)
     expect(await sql().sweep.count()).toBe(0)
+  })
+
+  it('that takes longer than a request should says so of what it did not come to, and of what is still under way', async () => {
+    const [quick, slow] = [await createHolding(), await createHolding()]
+    await letPass(app, '1 hour')
+    let release = (): void => {}
+    const stuck = new Promise<void>((done) => {
+      release = done
+    })
+    const { listParts } = app.deps.objects
+    const objects: Deps['objects'] = {
+      ...app.deps.objects,
+      listParts: async (key, ...rest) => {
+        if (key === slow.key) await stuck
+        return listParts(key, ...rest)
+      },
+    }
+    const boss = { tenant: 'acme', subject: 'boss', scopes: new Set(['admin']) } as unknown as Principal
+    const input = { body: { ids: [slow.id, quick.id] } } as unknown as Parameters<typeof abortUploads>[2]
+    const { body } = await abortUploads({ ...app.deps, objects }, boss, input, 2_000)
+    expect(told(body.uploads)).toEqual({ [slow.id]: 'failed: not-in-time', [quick.id]: 'aborted: asked' })
+    release()
+    await until(async () => (await stateOf(slow)) === 'aborted')
+    expect(told((await abort([slow])).body.uploads)).toEqual({ [slow.id]: 'left: already-aborted' })
   })
 
   it('by an administrator of all tenants reaches each', async () => {

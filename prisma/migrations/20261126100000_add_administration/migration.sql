@@ -172,10 +172,12 @@ CREATE INDEX "sweeps_tenant_started_at_id_idx" ON "sweeps"("tenant", "started_at
 UPDATE "uploads" SET "due_at" = now() + random() * interval '20 hours' WHERE "state" = 'uploading';
 DROP INDEX "uploads_due_idx";
 -- The rows somebody must drive on: few, whatever the table's size. Ended ones that are due for another look can be many after a sweep,
--- and stand in nobody's way.
-CREATE INDEX "uploads_due_idx" ON "uploads"("due_at") WHERE "state" IN ('pending', 'completing', 'aborting');
-CREATE INDEX "uploads_ended_due_idx" ON "uploads"("due_at") WHERE "due_at" IS NOT NULL AND "state" IN ('completed', 'aborted');
-CREATE INDEX "uploads_check_idx" ON "uploads"("due_at") WHERE "state" = 'uploading';
+-- and stand in nobody's way. Nor do rows of a bucket that the server no longer works with, which stay overdue for ever.
+CREATE INDEX "uploads_due_idx" ON "uploads"("bucket", "due_at") WHERE "state" IN ('pending', 'completing', 'aborting');
+CREATE INDEX "uploads_ended_due_idx" ON "uploads"("bucket", "due_at") WHERE "due_at" IS NOT NULL AND "state" IN ('completed', 'aborted');
+CREATE INDEX "uploads_check_idx" ON "uploads"("bucket", "due_at") WHERE "state" = 'uploading';
+-- Those an instance of an older release moved: none, most of the time.
+CREATE INDEX "uploads_unscheduled_idx" ON "uploads"("id") WHERE "state" = 'uploading' AND "due_at" IS NULL;
 -- What OSS should know, in the order in which it lists: ended uploads, many under any prefix, are not walked through.
 CREATE INDEX "uploads_uploading_key_idx" ON "uploads"("bucket", "key") WHERE "state" = 'uploading' AND "oss_upload_id" IS NOT NULL;
 -- Until when are there credentials for this key?

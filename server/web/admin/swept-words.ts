@@ -20,6 +20,7 @@ const reasons: Record<SweepReason, string> = {
   'already-aborted': 'it is aborted already',
   'other-bucket': 'it is in another bucket than this server’s',
   'storage-unavailable': 'OSS cannot be reached; it is asked again later',
+  'not-in-time': 'there was no time for it, or it is still under way; ask again',
 }
 
 const outcomes = {
@@ -51,7 +52,7 @@ export function sweptReport(sweep: Sweep, uploads: readonly SweptUpload[], now: 
     `${aborted === 0 ? 'No upload' : countText(aborted, 'upload')} ${were(aborted || 1)} aborted${aborted > 0 ? `, ${sizeText(freedBytes)} freed` : ''}`,
     ...(finished > 0 ? [`${finished} ${were(finished)} closed`] : []),
     ...(left > 0 ? [`${left} ${isDryRun ? 'would be' : left === 1 ? 'was' : 'were'} left`] : []),
-    ...(failed > 0 ? [`${failed} could not be asked about`] : []),
+    ...(failed > 0 ? [`${failed} ${isDryRun ? 'could not be asked about' : 'failed'}`] : []),
   ]
   return { headline: parts.join('; '), lines: uploads.map((upload) => sweptLine(upload, isDryRun, now)) }
 }

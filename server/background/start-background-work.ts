@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { keepUsage } from '../admin/keep-usage.ts'
 import type { Deps } from '../deps.ts'
+import { forgetOldRows } from '../uploads/forget-old-rows.ts'
+import { recoverUploads } from '../uploads/recover-uploads.ts'
+import { lookAtDueUploads, sweepStale } from '../uploads/sweep-stale.ts'
+import { warnOfLifecycle } from '../uploads/warn-of-lifecycle.ts'
 import { startWebhook } from '../webhook/start-webhook.ts'
-import { forgetOldRows } from './forget-old-rows.ts'
-import { recoverUploads } from './recover-uploads.ts'
-import { lookAtDueUploads, sweepStale } from './sweep-stale.ts'
-import { warnOfLifecycle } from './warn-of-lifecycle.ts'
 
 const recoverEverySeconds = 30
 // Also how soon somebody takes over from a sweep that died.

@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest'
+import type { Deps } from '../../server/deps.ts'
+import { type ApiReply, createApi } from '../support/api.ts'
+import { startTestApp } from '../support/app.ts'
+import { putForeignObject, readObject } from '../support/objects.ts'
+import { orphansOf, outcomes, resolve, setUpOrphans } from '../support/orphans.ts'
+import { abortOutside, beginOutside, isThere, putOutside } from '../support/strays.ts'
+
+/* Orphans that are aborted or closed. */
+
+const { app, newTenant, adminOf, userOf, begin, sent, sql, endGrants, everyKind } = setUpOrphans()
+
+describe('aborting orphans', () => {
+  it('discards their parts for good, and leaves rows and objects alone', async () => {
+    const tenant = newTenant()
+    const { strays, done, open } = await everyKind(tenant)
+    await endGrants()
+    const admin = adminOf(tenant)
+    const found = (await orphansOf(admin)).filter(({ kind }) => kind === 'untracked' || kind === 'direct')
+    const before = app().cloud.requests.count('AbortMultipartUpload')
+    expect(found.every(({ actions }) => actions.includes('abort'))).toBe(true)
+    expect(outcomes(await resolve(admin, 'abort', found))).toEqual(found.map(() => ['aborted', 'done']))
+    // Each until OSS knew it no more.
+    expect(app().cloud.requests.count('AbortMultipartUpload') - before).toBe(2 * found.length)
+    for (const { key, id } of Object.values(strays)) expect(await isThere(app().cloud, key, id)).toBe(false)
+    expect(await readObject(app().cloud, done.key)).toEqual(done.bytes)
+    expect(await isThere(app().cloud, open.key, open.uploadId)).toBe(true)
+    expect((await userOf(tenant)('completeUpload', { id: open.id, body: {} })).status).toBe(200)
+    expect((await orphansOf(admin)).map(({ kind }) => kind).sort()).toEqual(['completed-outside', 'lost'])
+    expect(outcomes(await resolve(admin, 'abort', found))).toEqual(found.map(() => ['left', 'not-an-orphan']))
+  })
+
+  it('is not done while credentials or grants are alive: of a folder, of a former folder, of the key’s row', async () => {
+    const tenant = newTenant()
+    const { strays, open } = await everyKind(tenant)
+    const admin = adminOf(tenant)
+    const find = async (id: string) => (await orphansOf(admin)).filter((one) => one.ossUploadId === id)
+    const [beside, direct] = [await find(strays.beside.id), await find(strays.direct.id)]
+    expect(outcomes(await resolve(admin, 'abort', beside))).toEqual([['left', 'grant-alive']])
+    expect(outcomes(await resolve(admin, 'abort', direct))).toEqual([['left', 'credential-alive']])
+    await endGrants()
+    await userOf(tenant)('grantCredentials', { id: open.id })
+    expect(outcomes(await resolve(admin, 'abort', beside))).toEqual([['left', 'credential-alive']])
+    // Handed out when DIRECT_PREFIX was a longer one.
+    await sql().$executeRaw`UPDATE credential_grants SET expires_at = now() + interval '1 hour',
+      resource = ${`partway-local/${strays.direct.key.slice(0, strays.direct.key.lastIndexOf('/'))}/*`}
+      WHERE tenant = ${tenant} AND kind = 'direct'`
+    expect(outcomes(await resolve(admin, 'abort', direct))).toEqual([['left', 'credential-alive']])
+    await endGrants()
+    for (const { key, id } of [strays.beside, strays.direct]) expect(await isThere(app().cloud, key, id)).toBe(true)
+    expect(outcomes(await resolve(admin, 'abort', [...beside, ...direct]))).toEqual([
+      ['aborted', 'done'],
+      ['aborted', 'done'],
+    ])
+  })
+
+  it('is not done to credentials’ other folders: one that only begins alike is none', async () => {
+    const tenant = newTenant()
+    const key = `direct/${tenant}/alice/a`
+    await begin(key, [1])
+    await createApi(
+      app().url,
+      app().token({ tenant, subject: 'al', scopes: ['credentials:direct'] }),
+    )('grantDirectCredentials')
+    const [orphan] = await orphansOf(adminOf(tenant))
+    expect([orphan?.credentialsAliveUntil, orphan?.actions]).toEqual([null, ['abort']])
+  })
+
+  it('is not done to what began, or whose newest part came, less than an hour ago: somebody is at it', async () => {
+    const tenant = newTenant()
+    const key = (name: string) => `uploads/${tenant}/x/${name}`
+    const hour = 3_600_000
+    const put = async (name: string, partSizes: number[], agoMs: number) =>
+      beginOutside(app().cloud, key(name), partSizes, undefined, agoMs)
+    await put('a-bare-old', [], hour + 60_000)
+    await put('b-bare-young', [], hour - 60_000)
+    await put('c-old', [1, 2], hour + 60_000)
+    const growing = await put('d-growing', [1, 2, 3], 20 * hour)
+    await putOutside(app().cloud, key('d-growing'), growing, 2, 5, undefined, hour - 60_000)
+    await beginOutside(app().cloud, `direct/${tenant}/alice/young`, [1])
+    const admin = adminOf(tenant)
+    const found = await orphansOf(admin)
+    const mayAbort = found.map(({ actions }) => actions.includes('abort'))
+    expect(mayAbort).toEqual([true, false, true, false, false])
+    const expected = mayAbort.map((may) => (may ? ['aborted', 'done'] : ['left', 'active']))
+    expect(outcomes(await resolve(admin, 'abort', found, true))).toEqual(expected)
+    expect(outcomes(await resolve(admin, 'abort', found))).toEqual(expected)
+    expect(await isThere(app().cloud, key('d-growing'), growing)).toBe(true)
+  })
+
+  it('asks for credentials after all else: those handed out meanwhile count', async () => {
+    const tenant = newTenant()
+    const key = `direct/${tenant}/alice/a`
+    const id = await begin(key, [1])
+    const orphans = await orphansOf(adminOf(tenant))
+    const { listParts } = app().deps.objects
+    const objects: Deps['objects'] = {
+      ...app().deps.objects,
+      listParts: async (...of) => {
+        const parts = await listParts(...of)
+        await userOf(tenant)('grantDirectCredentials')
+        return parts
+      },
+      close: async () => {},
+    }
+    const slow = await startTestApp({ beside: app(), deps: { objects } })
+    try {
+      expect(outcomes(await resolve(adminOf(tenant, slow), 'abort', orphans))).toEqual([['left', 'credential-alive']])
+      expect(await isThere(app().cloud, key, id)).toBe(true)
+    } finally {
+      await slow.close()
+    }
+  })
+
+  it('is told of one that fails, and done with the others', async () => {
+    const tenant = newTenant()
+    for (const name of ['a', 'b', 'c']) await begin(`uploads/${tenant}/x/${name}`, [1])
+    const admin = adminOf(tenant)
+    const found = await orphansOf(admin)
+    const effect = { kind: 'answer', status: 503, code: 'ServiceUnavailable' } as const
+    const key = found[1]?.key ?? ''
+    app().cloud.faults.add({ match: { verb: 'AbortMultipartUpload', key }, effect })
+    expect(outcomes(await resolve(admin, 'abort', found))).toEqual([
+      ['aborted', 'done'],
+      ['failed', 'storage-unavailable'],
+      ['aborted', 'done'],
+    ])
+    app().cloud.faults.clear()
+    app().cloud.faults.add({ match: { verb: 'ListParts', key }, effect })
+    const reply = await admin('listOrphans')
+    expect([reply.status, reply.body.code]).toEqual([503, 'storage-unavailable'])
+    app().cloud.faults.clear()
+    expect((await orphansOf(admin)).map((one) => one.key)).toEqual([key])
+  })
+})
+
+describe('closing orphans', () => {
+  it('makes their rows say what OSS says', async () => {
+    const tenant = newTenant()
+    const { lost, outside } = await everyKind(tenant)
+    const admin = adminOf(tenant)
+    const gone = (await orphansOf(admin)).filter(({ kind }) => kind === 'lost' || kind === 'completed-outside')
+    expect(outcomes(await resolve(admin, 'close', gone))).toEqual(gone.map(() => ['closed', 'done']))
+    const [api, state] = [userOf(tenant), (reply: ApiReply) => [reply.body.upload.state, reply.body.upload.abortReason]]
+    expect(state(await api('getUpload', { id: lost.id }))).toEqual(['aborted', 'upload-gone'])
+    expect(state(await api('getUpload', { id: outside.id }))).toEqual(['completed', null])
+    expect(await readObject(app().cloud, outside.key)).toEqual(outside.bytes)
+    expect(outcomes(await resolve(admin, 'close', gone))).toEqual(gone.map(() => ['left', 'not-an-orphan']))
+  })
+
+  it('takes another’s object under the key for no upload of ours', async () => {
+    const tenant = newTenant()
+    const upload = await sent(tenant)
+    await abortOutside(app().cloud, upload.key, upload.uploadId)
+    await putForeignObject(app().cloud, upload.key, Buffer.from('theirs'))
+    const [orphan] = await orphansOf(adminOf(tenant))
+    expect([orphan?.kind, orphan?.storedBytes]).toEqual(['lost', null])
+    await resolve(adminOf(tenant), 'close', orphan ? [orphan] : [])
+    expect((await userOf(tenant)('getUpload', { id: upload.id })).body.upload.abortReason).toBe('key-taken')
+    expect(String(await readObject(app().cloud, upload.key))).toBe('theirs')
+  })
+
+  it('waits for the end of credentials, whose holder may have begun anew under the key', async () => {
+    const tenant = newTenant()
+    const upload = await sent(tenant)
+    const credentials = (await userOf(tenant)('grantCredentials', { id: upload.id })).body
+    await abortOutside(app().cloud, upload.key, upload.uploadId)
+    const anew = await begin(upload.key, [9], credentials)
+    const admin = adminOf(tenant)
+    const lost = await orphansOf(admin, { kind: 'lost' })
+    expect(lost.map(({ actions }) => actions)).toEqual([[]])
+    expect(outcomes(await resolve(admin, 'close', lost))).toEqual([['left', 'credential-alive']])
+    expect(await isThere(app().cloud, upload.key, anew)).toBe(true)
+    await endGrants()
+    expect(outcomes(await resolve(admin, 'close', lost))).toEqual([['closed', 'done']])
+  })
+
+  it('is no answer to what is there', async () => {
+    const tenant = newTenant()
+    const upload = await sent(tenant)
+    await abortOutside(app().cloud, upload.key, upload.uploadId)
+    const lost = await orphansOf(adminOf(tenant))
+    await userOf(tenant)('abortUpload', { id: upload.id })
+    expect(outcomes(await resolve(adminOf(tenant), 'close', lost))).toEqual([['left', 'not-an-orphan']])
+    const { strays } = await everyKind(tenant)
+    const found = (await orphansOf(adminOf(tenant))).filter((one) => one.ossUploadId === strays.plain.id)
+    expect(outcomes(await resolve(adminOf(tenant), 'close', found))).toEqual([['left', 'wrong-action']])
+  })
+})
+
+describe('a dry run', () => {
+  /** All rows, and all that is in the bucket. */
+  async function everything(): Promise<string> {
+    const tables = ['uploads', 'upload_parts', 'events', 'tenant_usage', 'credential_grants']
+    const rows = await Promise.all(
+      tables.map((name) => sql().$queryRawUnsafe(`SELECT row::text FROM ${name} AS row ORDER BY 1`)),
+    )
+    const { uploads } = await app().deps.objects.listUploads('', { after: null, limit: 1000 })
+    const parts = await Promise.all(
+      uploads.map(({ key, ossUploadId }) => app().deps.objects.listParts(key, ossUploadId, { after: 0, limit: 1000 })),
+    )
+    return JSON.stringify([rows, uploads, parts])
+  }
+
+  it.each(['adopt', 'abort', 'close'])('of %s says what would be done, and changes nothing', async (action) => {
+    const tenant = newTenant()
+    await everyKind(tenant)
+    await endGrants()
+    const admin = adminOf(tenant)
+    const found = await orphansOf(admin)
+    const before = await everything()
+    const planned = await resolve(admin, action, found, true)
+    expect(await everything()).toBe(before)
+    expect(new Set(planned.map(({ reason }) => reason))).toContain('done')
+    const really = await resolve(admin, action, found)
+    expect(outcomes(really)).toEqual(outcomes(planned))
+    expect(await everything()).not.toBe(before)
+  })
+})
