@@ -6,10 +6,8 @@ export interface PartFeedDeps {
   numbers: Iterable<number>
   prepare(partNumber: number): Promise<PreparedPart>
   askGrant(part: PreparedPart): Promise<PartGrant>
-  /** Parts hashed ahead of the ones in flight, ≥ 1. Grants are asked for that many at a time. */
+  /** Parts hashed ahead of the ones in flight, ≥ 1. Grants are asked for that many at a time, or half as many while somebody waits. */
   lookahead: number
-  /** How many ask for parts: when all of them have nothing to do, grants are asked for at once. */
-  senders: number
   /** Parts that are ready already, from the create call. */
   ready?: GrantedPart[]
 }
@@ -23,9 +21,9 @@ export interface PartFeed {
 }
 
 /**
- * Hashing is one pipeline stage, asking for grants the next; both run while parts are in flight. A batch of grants is asked for when
- * `lookahead` parts are hashed, or earlier when nobody sends. Where hashing is what limits, a single idle sender does not ask for a part
- * alone: it would be no sooner done, and every part would become a request.
+ * Hashing is one pipeline stage, asking for grants the next; both run while parts are in flight. Where hashing is what limits, idle senders
+ * wait for half a batch all the same: the upload would be no sooner done, and every part would become a request. Only the very first part,
+ * when nothing is on its way, is asked for alone.
  */
 export function createPartFeed(deps: PartFeedDeps): PartFeed {
   const numbers = deps.numbers[Symbol.iterator]()
@@ -33,6 +31,8 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   const idle: { resolve(part: GrantedPart | undefined): void; reject(error: unknown): void }[] = []
   let hashed: PreparedPart[] = []
   let asking: PreparedPart[] = []
+  const leastParts = Math.ceil(deps.lookahead / 2)
+  let hasBegun = ready.length > 0
   let isHashing = false
   let isExhausted = false
   let isClosed = false
@@ -72,8 +72,10 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   }
 
   function askNext() {
-    const isBatch = hashed.length >= deps.lookahead || idle.length >= deps.senders || (isExhausted && !isHashing)
-    if (asking.length > 0 || hashed.length === 0 || !isBatch) return
+    const isAll = isExhausted && !isHashing
+    const enough = idle.length === 0 ? deps.lookahead : hasBegun ? leastParts : 1
+    if (asking.length > 0 || hashed.length === 0 || (hashed.length < enough && !isAll)) return
+    hasBegun = true
     asking = hashed
     hashed = []
     Promise.all(asking.map(deps.askGrant))

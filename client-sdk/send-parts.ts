@@ -30,8 +30,7 @@ export async function sendParts(
   const feed = createPartFeed({
     numbers,
     ready,
-    lookahead: Math.max(1, Math.min(deps.parallel, Math.floor(lookaheadBytes / deps.plan.partSizeBytes))),
-    senders: deps.parallel,
+    lookahead: Math.max(1, Math.min(2 * deps.parallel, Math.floor(lookaheadBytes / deps.plan.partSizeBytes))),
     async prepare(partNumber) {
       await deps.gate.opened(link.signal)
       const part = await preparePart(deps, partNumber, link.signal)
