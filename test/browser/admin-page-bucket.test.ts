@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { describeInBrowser } from '../support/chromium.ts'
-import { beginOutside, isThere } from '../support/strays.ts'
+import { beginLongAgo, isThere } from '../support/strays.ts'
 import {
   adminPageTests,
   leaveUpload,
@@ -49,7 +49,7 @@ describeInBrowser('the bucket on the admin page', () => {
   })
 
   test('has orphans, which are adopted, aborted and closed after a question', async () => {
-    const begin = async (key: string) => ({ key, id: await beginOutside(its.app.cloud, key, [1_048_576]) })
+    const begin = async (key: string) => ({ key, id: await beginLongAgo(its.app.cloud, key, [1_048_576]) })
     const isKept = ({ key, id }: { key: string; id: string }) => isThere(its.app.cloud, key, id)
     const [strange, doomed] = [
       await begin('uploads/acme/00000000000000000000000000000001/strange.bin'),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { runPartway } from '../support/partway-process.ts'
-import { beginOutside } from '../support/strays.ts'
+import { beginLongAgo } from '../support/strays.ts'
 
 // Each command is a process of its own, which takes seconds to start on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
@@ -97,7 +97,7 @@ describe('partway summary', () => {
 
 describe('partway orphans', () => {
   it('finds what no row knows, and discards it when told to for sure', async () => {
-    await beginOutside(app.cloud, 'uploads/fourth/stray/film.mp4', [MiB])
+    await beginLongAgo(app.cloud, 'uploads/fourth/stray/film.mp4', [MiB])
     const dry = await partway('fourth', 'orphans', '--resolve', 'abort')
     expect(dry.stdout).toMatch(
       /^WOULD BE .*\naborted .* untracked {2}1[.]0 MiB {2}fourth {2}uploads\/fourth\/stray\/film[.]mp4\n/,

@@ -28,7 +28,7 @@ import { send } from '../local-cloud/send.ts'
 import { type Api, createApi, createFor, foldedCrc64, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { ROOT_KEY, TEST_BUCKET } from '../support/local-cloud.ts'
-import { beginOutside } from '../support/strays.ts'
+import { beginLongAgo } from '../support/strays.ts'
 
 /* The table of operations against what is really sent: a whole use of the product asks for exactly what stands in it, under policies that
  * allow exactly that, and no right can be missing. */
@@ -141,7 +141,7 @@ const uses: Record<string, Use> = {
   async 'orphans of either place'(app) {
     const direct = (await apiOf(app, ['credentials:direct'])('grantDirectCredentials')).body
     const strays = [`uploads/acme/${randomUUID()}/a`, `${direct.prefix}${randomUUID()}`]
-    for (const key of strays) await beginOutside(app.cloud, key, [1])
+    for (const key of strays) await beginLongAgo(app.cloud, key, [1])
     await app.deps.db.prisma.$executeRaw`UPDATE credential_grants SET expires_at = now() - interval '1 second'`
     const admin = apiOf(app, ['admin'])
     const { orphans } = (await admin('listOrphans')).body
