@@ -60,6 +60,8 @@ export async function createInstallation(migratedUrl?: string): Promise<Installa
         ALIBABA_CLOUD_ACCESS_KEY_SECRET: localServerUser.accessKeySecret,
         SWEEP_INTERVAL_SECONDS: '1',
         LOG_LEVEL: 'warn',
+        // As README.md recommends: V8 lets garbage lie in proportion to the limit.
+        NODE_OPTIONS: '--max-old-space-size=512',
       }
       return Promise.all(
         ports.map((port) => start(['serve'], { ...environment, PORT: `${port}` }, `http://127.0.0.1:${port}/healthz`)),
