@@ -60,6 +60,12 @@ const cli = async (...args: string[]) => {
   const one = runPartway(args, env)
   return { code: await one.ended, stdout: one.stdout(), stderr: one.stderr() }
 }
+/** As with `| head`, which has gone before the first line. */
+const unread = async (...args: string[]) => {
+  const one = runPartway(args, env)
+  one.child.stdout?.destroy()
+  return { code: await one.ended, stderr: one.stderr() }
+}
 /** The process id of the server's local cloud. */
 const cloudPid = (parent: PartwayProcess) =>
   Number(execFileSync('pgrep', ['-P', `${parent.child.pid}`, '-f', 'local-cloud'], { encoding: 'utf8' }).trim())
@@ -134,6 +140,7 @@ describe('partway serve', { timeout: 120_000 }, () => {
     const { upload } = await created.json()
     expect((await cli('list')).stdout).toContain('kept.bin')
     expect(JSON.parse((await cli('list', '--json')).stdout)).toEqual(upload)
+    expect(await unread('list')).toEqual({ code: 0, stderr: '' })
     expect(await cli('abort', `upl_${'0'.repeat(32)}`)).toMatchObject({ code: 1, stderr: 'No such upload\n' })
     expect(await cli('abort', 'nonsense')).toMatchObject({ code: 2 })
     expect((await cli('abort', upload.id)).stdout).toMatch(/is abort(ed|ing)/)
@@ -275,14 +282,11 @@ describe('the command line', () => {
     const help = await cli('--help')
     expect(help.code).toBe(0)
     for (const word of ['serve', 'upload', 'doctor', 'Exit codes']) expect(help.stdout).toContain(word)
-    for (const wrong of [
-      ['nonsense'],
-      ['serve', '--nonsense'],
-      ['token', '--scope', 'nonsense'],
-      ['list', '--limit', '0'],
-    ]) {
-      expect((await cli(...wrong)).code).toBe(2)
-    }
+    for (const help of [['--help'], ['upload', '--help']])
+      expect(await unread(...help)).toEqual({ code: 0, stderr: '' })
+    const wrong = [['nonsense'], ['serve', '--nonsense'], ['token', '--scope', 'nonsense'], ['list', '--limit', '0']]
+    const codes = await Promise.all(wrong.map(async (args) => (await cli(...args)).code))
+    expect(codes).toEqual([2, 2, 2, 2])
   })
 
   test('says 4 when the server cannot be reached, 5 when there is no token, 2 when no server is known', async () => {
