@@ -1,5 +1,5 @@
+import { endOnClosedPipe } from './closed-pipe.ts'
 import { toCsv } from './csv.ts'
-import { exitCode } from './exit-code.ts'
 import { jsonLine, type OutputFormat } from './output-format.ts'
 import { type Column, headingOf, type Layout, layOut, rowLine } from './table.ts'
 
@@ -55,10 +55,4 @@ export function createListing<Row extends object>(
       if (format === 'table') print([whenEmpty])
     },
   }
-}
-
-/** `partway stale | head`: whoever has read enough is no failure. */
-function endOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(exitCode.ok)
-  throw error
 }

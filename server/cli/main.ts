@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
 import { packageVersion } from '../version.ts'
+import { endOnClosedPipe } from './closed-pipe.ts'
 import { CommandFailure, exitCode, exitCodeHelp } from './exit-code.ts'
 
 /** Loaded by name: a client that sends a file has no use for Postgres, Prisma and a web server in its memory. */
@@ -32,14 +33,20 @@ async function run(argv: string[]): Promise<void> {
     .version(packageVersion())
     .addHelpText('after', exitCodeHelp)
     .exitOverride()
+    .configureOutput({ writeOut: printHelp })
   const named = argv[2] ?? ''
   const loaded = Object.hasOwn(commands, named) ? [named] : Object.keys(commands)
   for (const name of loaded) {
     const command = await commands[name]?.()
     // Not inherited by commands made elsewhere: every way to be wrong shall end in `finish`, with the exit codes of the table.
-    if (command) program.addCommand(command.exitOverride())
+    if (command) program.addCommand(command.exitOverride().configureOutput({ writeOut: printHelp }))
   }
   await program.parseAsync(argv)
+}
+
+function printHelp(text: string): void {
+  process.stdout.once('error', endOnClosedPipe)
+  process.stdout.write(text)
 }
 
 function finish(error: unknown): void {
