@@ -8,12 +8,14 @@ import type { GrantedPart } from './prepared-part.ts'
 import type { ProgressMeter } from './progress.ts'
 import type { RetryStreak } from './retry-streak.ts'
 import type { RunGate } from './run-gate.ts'
+import type { SendWindow } from './send-window.ts'
 
 export interface PartAttemptDeps {
   transport: PartTransport
   gate: RunGate
   clock: Clock
   lifecycle?: Lifecycle | undefined
+  window: SendWindow
   limiter?: PartLimiter | undefined
   /** Stands for the upload where a limiter counts. */
   run: object
@@ -33,16 +35,31 @@ export class Stalled extends TransportException {
 const wakeMs = 5000
 
 /**
- * Waits until a part may go out: not paused, a network there, a place free. None of that is part of an outage. Resolves with what
- * gives the place back.
+ * Waits until a part may go out: not paused, a network there, a place free. None of that is part of an outage, unless the place was held
+ * by parts that broke too. Resolves with what gives the place back.
  */
 export async function takePlace(deps: PartAttemptDeps, streak: RetryStreak, signal: AbortSignal): Promise<() => void> {
-  const waitingSinceMs = deps.clock.nowMs()
-  await deps.gate.opened(signal)
-  await deps.clock.online(signal)
-  const free = await deps.limiter?.acquire(deps.run, signal)
-  streak.leaveOut(deps.clock.nowMs() - waitingSinceMs)
-  return free ?? (() => {})
+  const leaveOutWait = async <Result>(wait: () => Promise<Result>, isOutage = () => false): Promise<Result> => {
+    const sinceMs = deps.clock.nowMs()
+    const result = await wait()
+    if (!isOutage()) streak.leaveOut(deps.clock.nowMs() - sinceMs)
+    return result
+  }
+  await leaveOutWait(async () => {
+    await deps.gate.opened(signal)
+    await deps.clock.online(signal)
+  })
+  const leave = await leaveOutWait(() => deps.window.enter(signal), deps.window.isDown)
+  try {
+    const free = await leaveOutWait(async () => deps.limiter?.acquire(deps.run, signal))
+    return () => {
+      free?.()
+      leave()
+    }
+  } catch (error) {
+    leave()
+    throw error
+  }
 }
 
 /**

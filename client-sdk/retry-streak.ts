@@ -19,8 +19,16 @@ export interface RetryNotice {
 export interface RetryStreak {
   /** The last `ms` were no part of an outage: bytes moved, or nothing was to be sent. */
   leaveOut(ms: number): void
-  /** Waits until the next attempt is due, or throws `error` when there should be none. */
-  waitOrThrow(error: ClientException | ServiceException, failure: FailedAttempt, signal?: AbortSignal): Promise<void>
+  /**
+   * Waits until the next attempt is due, or throws `error` when there should be none. `rest` is another way to wait: it says with true
+   * that what failed has been seen to work since, and the failures are then in a row no more.
+   */
+  waitOrThrow(
+    error: ClientException | ServiceException,
+    failure: FailedAttempt,
+    signal: AbortSignal | undefined,
+    rest?: (ms: number) => Promise<boolean>,
+  ): Promise<void>
 }
 
 export function createRetryStreak(
@@ -36,13 +44,14 @@ export function createRetryStreak(
       // Before the first failure there is nothing to leave it out of.
       if (failures > 0) firstFailureMs += ms
     },
-    async waitOrThrow(error, failure, signal) {
+    async waitOrThrow(error, failure, signal, rest) {
       failures += 1
       if (failures === 1) firstFailureMs = clock.nowMs()
       const delayMs = retryDelayMs(policy, failures, clock.nowMs() - firstFailureMs, failure, clock.random())
       if (delayMs === null) throw error
       onRetry?.({ type: 'retry', of, failures, delayMs, error })
-      await clock.sleep(delayMs, signal)
+      if (!rest) await clock.sleep(delayMs, signal)
+      else if (await rest(delayMs)) failures = 0
     },
   }
 }

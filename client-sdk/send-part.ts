@@ -65,6 +65,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       const refusal = ossErrorFromReply(reply, part.partNumber, deps.serverClock.nowMs())
       const verdict = judgePartReply(reply, refusal.code, part.digest)
       if (verdict === 'stored') {
+        deps.window.stored()
         if (!reply.header('etag') && !reply.header('x-oss-hash-crc64ecma')) deps.onHeadersHidden?.()
         return deps.meter.stored(part.partNumber, body.sizeBytes)
       }
@@ -89,6 +90,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (signal.aborted) throw signal.reason
       if (thrown === pausedReason) continue
       if (!(thrown instanceof TransportException)) throw thrown
+      deps.window.broke()
       if (thrown instanceof Stalled) stallMs = Math.max(stallMs, Math.min(longestWaitMs, 2 * stallMs))
       if (thrown.isOpaque && freeRenewals > 0) {
         const reason = await deps.explainFailure?.(grant.url, 'oss', signal)
@@ -102,7 +104,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
         continue
       }
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })
-      await streak.waitOrThrow(error, {}, signal)
+      await streak.waitOrThrow(error, {}, signal, (ms) => deps.window.rest(ms, signal))
     }
   }
 }

@@ -10,6 +10,7 @@ import type { PartLedger } from './part-ledger.ts'
 import type { GrantedPart, PreparedPart } from './prepared-part.ts'
 import { singleAttempt } from './retry.ts'
 import { sendParts } from './send-parts.ts'
+import { createSendWindow } from './send-window.ts'
 import { askFate } from './upload-fate.ts'
 import type { OnceDeps } from './upload-once.ts'
 
@@ -61,6 +62,7 @@ export function createSessionSender(
     checkpointer,
     ages,
     line: createLineSpeed(),
+    window: createSendWindow(options.parallel, deps.clock),
     buffers,
     parallel: options.parallel,
     retry: options.retry,

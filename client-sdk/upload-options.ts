@@ -54,7 +54,10 @@ export const uploadModes = ['presigned', 'sts', 'auto'] as const
 export interface UploadOptions {
   /** How bytes are allowed in; by default `presigned`. */
   mode?: UploadMode | undefined
-  /** Parts in flight at once: 1 to 32, by default 4. More helps on lines with a long round trip and costs a buffer each. */
+  /**
+   * Parts in flight at once: 1 to 32, by default 4. More helps on lines with a long round trip and costs a buffer each. After an outage
+   * fewer, until the line has proved itself: what a cut costs is what was in flight.
+   */
   parallel?: number | undefined
   /** Keeps the parts in flight of many uploads below one limit, on top of `parallel`. */
   limiter?: PartLimiter | undefined

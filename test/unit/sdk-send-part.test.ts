@@ -9,6 +9,7 @@ import { createProgressMeter } from '../../client-sdk/progress.ts'
 import type { RetryNotice } from '../../client-sdk/retry-streak.ts'
 import { createRunGate } from '../../client-sdk/run-gate.ts'
 import { type SendPartDeps, sendPart } from '../../client-sdk/send-part.ts'
+import { createSendWindow } from '../../client-sdk/send-window.ts'
 
 type Attempt = (request: PartRequestToSend) => Promise<PartReply>
 
@@ -72,6 +73,7 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
     meter,
     retry: { baseMs: 1, capMs: 10, maxAttempts: 3, budgetMs: 60_000 },
     line: createLineSpeed(),
+    window: createSendWindow(4, changes.clock ?? clock),
     stallTimeoutMs: 1000,
     onMoved: () => {},
     onRetry: (notice) => retries.push(notice),
@@ -309,9 +311,8 @@ describe('one part', () => {
         }
       },
     }
-    const { run, deps } = setUp([fails(false), refused(403, 'AccessDenied'), stored], { limiter })
-    const sleep = async () => void takenInWaits.push(taken)
-    Object.assign(deps, { clock: { ...deps.clock, sleep } })
+    const clock = { ...systemClock, sleep: async () => void takenInWaits.push(taken) }
+    const { run, deps } = setUp([fails(false), refused(403, 'AccessDenied'), stored], { limiter, clock })
     const send = deps.transport.send
     Object.assign(deps.transport, {
       send: (request: Parameters<typeof send>[0]) => {
@@ -338,6 +339,38 @@ describe('one part', () => {
     Object.assign(deps, { grants: { ask: () => Promise.reject(new Error('no grant')) } })
     await expect(run(nextGrant(-1000))).rejects.toThrow('no grant')
     expect(taken).toBe(0)
+  })
+
+  describe('behind another part that holds the only place for longer than an outage may last', () => {
+    const sendBehind = async (other: (deps: SendPartDeps) => void) => {
+      let nowMs = 0
+      let leave: (() => void) | undefined
+      const sleep = async () => {
+        if (leave) return
+        // After the first failure: another part fails too, and its next attempt has the place.
+        deps.window.broke()
+        leave = await deps.window.enter(controller.signal)
+      }
+      const clock = { ...systemClock, nowMs: () => nowMs, sleep }
+      const { run, deps, controller, urls } = setUp([fails(false), fails(false), stored], { clock })
+      const sending = run().then(
+        () => 'stored',
+        (error) => error.code,
+      )
+      await until(() => leave !== undefined)
+      nowMs += 2 * deps.retry.budgetMs
+      other(deps)
+      leave?.()
+      return [await sending, urls.length]
+    }
+
+    it('gives up when that one broke too', async () => {
+      expect(await sendBehind(({ window }) => window.broke())).toEqual(['network', 2])
+    })
+
+    it('goes on when that one was stored: there was no outage', async () => {
+      expect(await sendBehind(({ window }) => window.stored())).toEqual(['stored', 3])
+    })
   })
 })
 

@@ -1,0 +1,97 @@
+import { linkSignals, onAbort } from './abort-link.ts'
+import type { Clock } from './clock.ts'
+
+/** How many parts of one upload are in flight: as many as asked for, fewer on a line that keeps breaking. */
+export interface SendWindow {
+  /** Resolves with what gives the place back, when there is one. Rejects with the signal's reason when that aborts first. */
+  enter(signal: AbortSignal): Promise<() => void>
+  /** OSS has a part. */
+  stored(): void
+  /** A part in flight got no answer. */
+  broke(): void
+  /** More than one part broke, and none was stored since. */
+  isDown(): boolean
+  /** Resolves after `ms` with false, or with true as soon as an outage is over: whoever waits for nothing else need wait no longer. */
+  rest(ms: number, signal: AbortSignal): Promise<boolean>
+}
+
+/** One connection may break on the best of lines; the next one says whether it was the line. */
+const breaksOfALine = 2
+/** Parts stored for each place in the window before it grows by one. */
+const partsPerPlace = 4
+
+/**
+ * A cut costs what was in flight, all of which is sent again: a window of one loses half a part, one of four loses two. So an outage is
+ * probed by one part at a time, after it half the former window opens at once, and the rest bit by bit, as in TCP's congestion control (RFC 5681).
+ */
+export function createSendWindow(parallel: number, clock: Clock): SendWindow {
+  let size = parallel
+  /** What the window opens to after an outage, part by part. */
+  let quickSize = parallel
+  let inFlight = 0
+  let breaks = 0
+  const waiting = new Set<() => void>()
+  const resting = new Set<() => void>()
+
+  function admit() {
+    for (const go of waiting) {
+      if (inFlight >= Math.floor(size)) return
+      waiting.delete(go)
+      inFlight += 1
+      go()
+    }
+  }
+
+  function leave() {
+    inFlight -= 1
+    admit()
+  }
+
+  return {
+    enter: (signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason)
+        const forget = onAbort(signal, () => {
+          waiting.delete(go)
+          reject(signal.reason)
+        })
+        const go = () => {
+          forget()
+          resolve(leave)
+        }
+        waiting.add(go)
+        admit()
+      }),
+    stored() {
+      if (breaks >= breaksOfALine) for (const wake of resting) wake()
+      breaks = 0
+      size = Math.min(parallel, size + (size < quickSize ? 1 : 1 / (partsPerPlace * Math.floor(size))))
+      admit()
+    },
+    broke() {
+      breaks += 1
+      if (breaks !== breaksOfALine) return
+      quickSize = Math.max(1, Math.floor(size / 2))
+      size = 1
+    },
+    isDown: () => breaks >= breaksOfALine,
+    async rest(ms, signal) {
+      const link = linkSignals(signal)
+      let isOver = false
+      const wake = () => {
+        isOver = true
+        link.abort(new Error('the outage is over'))
+      }
+      resting.add(wake)
+      try {
+        await clock.sleep(ms, link.signal)
+      } catch (error) {
+        if (signal.aborted || !isOver) throw error
+      } finally {
+        resting.delete(wake)
+        link.release()
+      }
+      return isOver
+    },
+  }
+}

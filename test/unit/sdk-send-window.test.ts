@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import { type Clock, systemClock } from '../../client-sdk/clock.ts'
+import { ClientException } from '../../client-sdk/errors.ts'
+import { createRetryStreak } from '../../client-sdk/retry-streak.ts'
+import { createSendWindow, type SendWindow } from '../../client-sdk/send-window.ts'
+
+const windowOf = (parallel: number, clock: Clock = systemClock) => createSendWindow(parallel, clock)
+
+/** How many parts get in, out of more than there is place for. They are let out again. */
+async function placesOf(window: SendWindow): Promise<number> {
+  const stop = new AbortController()
+  const leaves: (() => void)[] = []
+  const entries = Array.from({ length: 12 }, () =>
+    window
+      .enter(stop.signal)
+      .then((leave) => leaves.push(leave))
+      .catch(() => {}),
+  )
+  // Whoever gets in does so at once.
+  await new Promise(setImmediate)
+  const count = leaves.length
+  stop.abort(new Error('enough'))
+  await Promise.all(entries)
+  for (const leave of leaves) leave()
+  return count
+}
+const times = (count: number, act: () => void) => {
+  for (let done = 0; done < count; done += 1) act()
+}
+
+describe('the window of parts in flight', () => {
+  it('is as wide as asked for, and stays so when one connection breaks', async () => {
+    const window = windowOf(4)
+    expect(await placesOf(window)).toBe(4)
+    window.broke()
+    expect([window.isDown(), await placesOf(window)]).toEqual([false, 4])
+    window.stored()
+    window.broke()
+    expect(await placesOf(window)).toBe(4)
+  })
+
+  it('is one while the line is down, and half of what it was after the first part that got through', async () => {
+    const window = windowOf(4)
+    times(9, window.broke)
+    expect([window.isDown(), await placesOf(window)]).toEqual([true, 1])
+    window.stored()
+    expect([window.isDown(), await placesOf(window)]).toEqual([false, 2])
+  })
+
+  it('opens bit by bit to what was asked for, never further', async () => {
+    const window = windowOf(4)
+    times(2, window.broke)
+    const after: number[] = []
+    for (let stored = 1; stored <= 40; stored += 1) {
+      window.stored()
+      after.push(await placesOf(window))
+    }
+    // Half at once; then four parts for each place there is.
+    const partsAt = (places: number) => after.filter((count) => count === places).length
+    expect([partsAt(2), partsAt(3), partsAt(4)]).toEqual([8, 12, 20])
+    expect(after).toEqual([...after].sort())
+  })
+
+  it('gets narrower with each outage, down to one', async () => {
+    const window = windowOf(8)
+    const widths: number[] = []
+    for (let outage = 0; outage < 5; outage += 1) {
+      times(3, window.broke)
+      times(3, window.stored)
+      widths.push(await placesOf(window))
+    }
+    expect(widths).toEqual([4, 2, 1, 1, 1])
+  })
+
+  it('lets in whoever waits when a place is given back, in their order, and forgets who has gone', async () => {
+    const window = windowOf(1)
+    const stop = new AbortController()
+    const never = new AbortController()
+    const leave = await window.enter(never.signal)
+    const order: string[] = []
+    const gone = window.enter(stop.signal)
+    const second = window.enter(never.signal).then((free) => {
+      order.push('second')
+      return free
+    })
+    const third = window.enter(never.signal).then(() => order.push('third'))
+    stop.abort(new Error('gone'))
+    await expect(gone).rejects.toThrow('gone')
+    await expect(window.enter(stop.signal)).rejects.toThrow('gone')
+    expect(order).toEqual([])
+    leave()
+    const free = await second
+    expect(order).toEqual(['second'])
+    free()
+    await third
+    expect(order).toEqual(['second', 'third'])
+  })
+
+  describe('between two attempts', () => {
+    // Nobody is woken by time here.
+    const asleep: Clock = {
+      ...systemClock,
+      sleep: (_, signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    }
+    const living = new AbortController().signal
+
+    it('wakes all who rest as soon as the line is back', async () => {
+      const window = windowOf(4, asleep)
+      times(3, window.broke)
+      const rests = [window.rest(10_000, living), window.rest(10_000, living)]
+      window.stored()
+      expect(await Promise.all(rests)).toEqual([true, true])
+    })
+
+    it('wakes nobody when it was one connection that broke: the next attempt is due when it is due', async () => {
+      const window = windowOf(4, asleep)
+      const stop = new AbortController()
+      window.broke()
+      const rest = window.rest(10_000, stop.signal)
+      window.stored()
+      stop.abort(new Error('cancelled'))
+      await expect(rest).rejects.toThrow('cancelled')
+      expect(await windowOf(4).rest(1, living)).toBe(false)
+    })
+
+    it('counts failures anew after an outage, so that the last part does not wait longest', async () => {
+      const window = windowOf(4, asleep)
+      const policy = { baseMs: 400, capMs: 10_000, maxAttempts: 4, budgetMs: 120_000 }
+      const told: number[] = []
+      const streak = createRetryStreak(asleep, policy, 1, ({ failures }) => told.push(failures))
+      const error = new ClientException('network', 'Part 1: ECONNRESET')
+      const fail = (rest: () => Promise<boolean>) => streak.waitOrThrow(error, {}, living, rest)
+      await fail(async () => false)
+      await fail(async () => false)
+      times(2, window.broke)
+      const third = fail(() => window.rest(10_000, living))
+      window.stored()
+      await third
+      await fail(async () => false)
+      expect(told).toEqual([1, 2, 3, 1])
+    })
+  })
+})
