@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { UploadEvent } from './event.ts'
 import { ByteCount, Instant, PartNumber, UploadId } from './primitives.ts'
-import { AbortReason, Upload, UploadState } from './upload.ts'
+import { AbortReason, abortReasons, Upload, UploadState } from './upload.ts'
 
 /* The words of /v1/admin: what uploads hold, what is stale, and what was done about it. */
 
@@ -207,13 +207,13 @@ export type Sweep = z.infer<typeof Sweep>
 export const orphanKinds = ['untracked', 'direct', 'lost', 'completed-outside'] as const
 export const OrphanKind = z.enum(orphanKinds).meta({
   description:
-    '`untracked`: a multipart upload below KEY_PREFIX that no row knows. `direct`: one below DIRECT_PREFIX, begun with direct credentials. `lost`: a row whose multipart upload is gone, without an object. `completed-outside`: the same, but its object is there.',
+    '`untracked`: a multipart upload below KEY_PREFIX that no row knows. `direct`: one below DIRECT_PREFIX, begun with direct credentials. `lost`: a row whose multipart upload is gone, without an object. `completed-outside`: the same, but its object is there, whole or not.',
 })
 export type OrphanKind = z.infer<typeof OrphanKind>
 
 export const OrphanAction = z.enum(['adopt', 'abort', 'close']).meta({
   description:
-    '`adopt`: give it a row, so that it is counted and swept. `abort`: discard its parts. `close`: make the row say what OSS says.',
+    '`adopt`: give it a row, so that it is counted and swept. `abort`: discard its parts. `close`: make the row say what OSS says, `completed` where the whole object is there, else `aborted`. No object is deleted; other multipart uploads under the key of an aborted row are discarded.',
 })
 export type OrphanAction = z.infer<typeof OrphanAction>
 
@@ -262,6 +262,13 @@ export const ResolvedOrphan = z
       .meta({
         description:
           '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago.',
+      }),
+    closedAs: z
+      .enum(['completed', ...abortReasons])
+      .nullable()
+      .meta({
+        description:
+          'What the row of one that is `closed` says: `completed`, or why it is aborted. `integrity`: the object is not what was agreed, and stays. `key-taken`: it is another’s. Null for every other outcome.',
       }),
     uploadId: UploadId.nullable().meta({ description: 'Of the row that was made, or changed.' }),
   })

@@ -88,10 +88,16 @@ function fittingActions({ kind, row }: FoundOrphan): readonly OrphanAction[] {
   return ['close']
 }
 
-/** Closing one whose object is there, whole, discards nothing. Without, its row ends like any upload: with an abort of whatever lies
- *  under its key. */
-function isWhole({ row, object }: FoundOrphan): boolean {
-  return row !== null && object !== null && objectFault(row, object) === null
+/** What the row of an upload that is gone says when it is closed: `completed`, or why it is aborted. */
+export function endOf({ row, object }: FoundOrphan): ResolvedOrphan['closedAs'] {
+  if (row === null || object === null) return 'upload-gone'
+  return objectFault(row, object) ?? 'completed'
+}
+
+/** Closing one whose object is there, whole, discards nothing. Without, its row ends like any upload: with an abort of whatever multipart
+ *  uploads there are under its key. An object stays in any case. */
+function isWhole(found: FoundOrphan): boolean {
+  return found.row !== null && endOf(found) === 'completed'
 }
 
 function aliveReason({ row, credentialsEndAt, readAt }: FoundOrphan): 'grant-alive' | 'credential-alive' | null {

@@ -10,20 +10,21 @@ import { adoptOrphan, findAdopted, isAdopted, ownerOf } from './adopt-orphan.ts'
 import { examineSuspect } from './examine-suspect.ts'
 import { mapInParallel } from './map-in-parallel.ts'
 import { type NamedOrphan, readOrphanId } from './orphan-id.ts'
-import { type FoundOrphan, refusalOf } from './orphan-standing.ts'
+import { endOf, type FoundOrphan, refusalOf } from './orphan-standing.ts'
 
 const workers = 4
 
 type Resolution = Omit<ResolvedOrphan, 'id'>
 
-const done = (outcome: Resolution['outcome'], uploadId: string | null): Resolution => ({
-  outcome,
-  reason: 'done',
-  uploadId,
-})
+const done = (
+  outcome: Resolution['outcome'],
+  uploadId: string | null,
+  closedAs: Resolution['closedAs'] = null,
+): Resolution => ({ outcome, reason: 'done', closedAs, uploadId })
 const left = (reason: Resolution['reason'], uploadId: string | null = null): Resolution => ({
   outcome: 'left',
   reason,
+  closedAs: null,
   uploadId,
 })
 
@@ -102,18 +103,19 @@ async function adopt(deps: Deps, reach: string | null, found: FoundOrphan, isDry
   return adopted ? done('adopted', adopted.id) : left('wrong-action')
 }
 
-async function close(deps: Deps, { row }: FoundOrphan, isDryRun: boolean): Promise<Resolution> {
+async function close(deps: Deps, found: FoundOrphan, isDryRun: boolean): Promise<Resolution> {
+  const { row } = found
   if (row === null) return left('not-an-orphan')
-  if (isDryRun) return done('closed', row.id)
-  const { state } = await settleLostUpload(deps, row)
+  if (isDryRun) return done('closed', row.id, endOf(found))
+  const { state, abortReason } = await settleLostUpload(deps, row)
   // What came of it, or somebody else is at it.
-  const isSettled = state === 'completed' || state === 'aborting' || state === 'aborted'
-  return isSettled ? done('closed', row.id) : left('busy', row.id)
+  if (state === 'completed') return done('closed', row.id, 'completed')
+  return state === 'aborting' || state === 'aborted' ? done('closed', row.id, abortReason) : left('busy', row.id)
 }
 
 /** What OSS could not be asked is told of this one; a database that is down fails them all. */
 function failed(log: RequestContext['log'], orphan: NamedOrphan, error: unknown): Resolution {
   if (!(error instanceof Problem)) throw error
   log.warn({ ...orphan, err: error }, 'an orphan could not be resolved')
-  return { outcome: 'failed', reason: 'storage-unavailable', uploadId: null }
+  return { outcome: 'failed', reason: 'storage-unavailable', closedAs: null, uploadId: null }
 }

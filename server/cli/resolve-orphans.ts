@@ -16,7 +16,7 @@ interface ResolveOptions extends OrphanFilters, FormatOptions {
 }
 
 /** An orphan with what was done about it; `uploadId` is that of the row afterwards. */
-type SettledOrphan = Orphan & Pick<ResolvedOrphan, 'outcome' | 'reason'>
+type SettledOrphan = Orphan & Pick<ResolvedOrphan, 'outcome' | 'reason' | 'closedAs'>
 
 /** The server's own bound. */
 const BATCH = 50
@@ -71,8 +71,8 @@ async function settle(
   const { orphans } = await call('resolveOrphans', { body }, await findSession(LOCAL_ADMIN), signal)
   const resolved = new Map(orphans.map((orphan) => [orphan.id, orphan]))
   return batch.flatMap((orphan) => {
-    const { outcome, reason, uploadId } = resolved.get(orphan.id) ?? {}
-    return outcome && reason ? [{ ...orphan, outcome, reason, uploadId: uploadId ?? orphan.uploadId }] : []
+    const { outcome, reason, closedAs = null, uploadId } = resolved.get(orphan.id) ?? {}
+    return outcome && reason ? [{ ...orphan, outcome, reason, closedAs, uploadId: uploadId ?? orphan.uploadId }] : []
   })
 }
 
@@ -96,7 +96,7 @@ function lookOf(isDryRun: boolean): ListingLook<SettledOrphan> {
   return {
     columns: [
       { title: isDryRun ? 'WOULD BE' : 'OUTCOME', text: ({ outcome }) => outcome },
-      { title: 'WHY', text: ({ reason }) => (reason === 'done' ? '-' : reason) },
+      { title: 'WHY', text: ({ reason, closedAs }) => (reason === 'done' ? (closedAs ?? '-') : reason) },
       { title: 'KIND', text: ({ kind }) => kind, leaves: 1 },
       {
         title: 'HELD',
@@ -106,6 +106,6 @@ function lookOf(isDryRun: boolean): ListingLook<SettledOrphan> {
       { title: 'TENANT', text: ({ tenant }) => tenant ?? '-', shrinksTo: 8, leaves: 0 },
       { title: 'KEY', text: ({ key }) => key, shrinksTo: 16 },
     ],
-    csv: ['id', 'kind', 'key', 'ossUploadId', 'uploadId', 'tenant', 'storedBytes', 'outcome', 'reason'],
+    csv: ['id', 'kind', 'key', 'ossUploadId', 'uploadId', 'tenant', 'storedBytes', 'outcome', 'reason', 'closedAs'],
   }
 }

@@ -209,8 +209,8 @@ describe('partway orphans', () => {
     resolveOrphans: ({ body }) => ({
       orphans: body.ids.map((id: string) =>
         id === 'orp_0'
-          ? { id, outcome: 'failed' as const, reason: 'storage-unavailable' as const, uploadId: null }
-          : { id, outcome: 'aborted' as const, reason: 'done' as const, uploadId: null },
+          ? { id, outcome: 'failed' as const, reason: 'storage-unavailable' as const, closedAs: null, uploadId: null }
+          : { id, outcome: 'aborted' as const, reason: 'done' as const, closedAs: null, uploadId: null },
       ),
     }),
   }

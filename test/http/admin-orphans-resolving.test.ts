@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Deps } from '../../server/deps.ts'
-import { type ApiReply, createApi } from '../support/api.ts'
+import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
+import { type ApiReply, createApi, MiB } from '../support/api.ts'
 import { startTestApp } from '../support/app.ts'
 import { putForeignObject, readObject } from '../support/objects.ts'
 import { orphansOf, outcomes, resolve, setUpOrphans } from '../support/orphans.ts'
-import { abortOutside, beginOutside, isThere, putOutside } from '../support/strays.ts'
+import { abortOutside, beginOutside, completeOutside, isThere, putOutside } from '../support/strays.ts'
 
 /* Orphans that are aborted or closed. */
 
@@ -158,6 +159,44 @@ describe('closing orphans', () => {
     await resolve(adminOf(tenant), 'close', orphan ? [orphan] : [])
     expect((await userOf(tenant)('getUpload', { id: upload.id })).body.upload.abortReason).toBe('key-taken')
     expect(String(await readObject(app().cloud, upload.key))).toBe('theirs')
+  })
+
+  it('deletes no object that it did not complete itself, not even one of other parts than were agreed', async () => {
+    const tenant = newTenant()
+    const upload = await sent(tenant)
+    await putOutside(app().cloud, upload.key, upload.uploadId, 2, 9)
+    await completeOutside(app().cloud, upload.key, upload.uploadId)
+    await endGrants()
+    const admin = adminOf(tenant)
+    const found = await orphansOf(admin)
+    expect(found.map(({ kind, storedBytes }) => [kind, storedBytes])).toEqual([['completed-outside', MiB + 9]])
+    const closed = { outcome: 'closed', reason: 'done', closedAs: 'integrity', uploadId: upload.id }
+    expect(await resolve(admin, 'close', found, true)).toEqual([{ id: found[0]?.id, ...closed }])
+    expect(await resolve(admin, 'close', found)).toEqual([{ id: found[0]?.id, ...closed }])
+    expect((await userOf(tenant)('getUpload', { id: upload.id })).body.upload).toMatchObject({
+      state: 'aborted',
+      abortReason: 'integrity',
+    })
+    await sql().$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${upload.id}`
+    await recoverUploads(app().deps)
+    expect(await readObject(app().cloud, upload.key)).toHaveLength(MiB + 9)
+    expect(app().logLines.filter((line) => line.includes(upload.id) && line.includes('it is left'))).not.toEqual([])
+  })
+
+  it('says beforehand as what: completed, or why its row is aborted', async () => {
+    const tenant = newTenant()
+    const [whole, gone, taken] = [await sent(tenant), await sent(tenant), await sent(tenant)]
+    await completeOutside(app().cloud, whole.key, whole.uploadId)
+    for (const { key, uploadId } of [gone, taken]) await abortOutside(app().cloud, key, uploadId)
+    await putForeignObject(app().cloud, taken.key, Buffer.from('theirs'))
+    const found = await orphansOf(adminOf(tenant))
+    const closedAs = async (dryRun: boolean) =>
+      Object.fromEntries(
+        (await resolve(adminOf(tenant), 'close', found, dryRun)).map((one) => [one.uploadId, one.closedAs]),
+      )
+    const expected = { [whole.id]: 'completed', [gone.id]: 'upload-gone', [taken.id]: 'key-taken' }
+    expect(await closedAs(true)).toEqual(expected)
+    expect(await closedAs(false)).toEqual(expected)
   })
 
   it('waits for the end of credentials, whose holder may have begun anew under the key', async () => {

@@ -7,6 +7,7 @@ import type { Principal } from '../../server/principal.ts'
 import { forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { type Api, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { putOutside } from '../support/strays.ts'
 import { letPass } from '../support/time-passing.ts'
 import { until } from '../support/until.ts'
 
@@ -137,6 +138,9 @@ describe('a sweep on request', () => {
     const whole = await createFor(caller(), bytes)
     await sendParts(caller(), whole, bytes)
     await completeOutside(whole)
+    const other = await createFor(caller(), bytes)
+    await putOutside(app.cloud, other.key, other.uploadId ?? '', 1, 11)
+    await completeOutside(other)
     await app.deps.objects.abortUpload(gone.key, gone.uploadId ?? '')
     await letPass(app, '2 hours')
     await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '1 hour' WHERE id = ${granted.id}`
@@ -146,10 +150,12 @@ describe('a sweep on request', () => {
     const dry = await sweep(admin(), { dryRun: true })
     expect(await everything()).toEqual(before)
     expect(Object.keys(app.cloud.requests.all()).sort()).toEqual(['HeadObject', 'ListParts'])
-    expect(dry.sweep).toMatchObject({ isDryRun: true, examined: 5, aborted: 1, freedBytes: MiB })
+    expect(dry.sweep).toMatchObject({ isDryRun: true, examined: 6, aborted: 1, freedBytes: MiB })
     const wet = await sweep(admin(), {})
     expect(told(wet.uploads)).toEqual(told(dry.uploads))
     expect(await stateOf(stale)).toBe('aborted')
+    // Of other parts than were agreed, but nothing this server made.
+    expect((await app.deps.objects.headObject(other.key))?.sizeBytes).toBe(11)
   })
 
   it('takes the longest idle first, up to the limit, and says whether to ask again', async () => {

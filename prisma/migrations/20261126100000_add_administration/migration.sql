@@ -3,6 +3,7 @@ ALTER TABLE "uploads"
     ADD COLUMN "granted_parts" INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN "last_granted_at" TIMESTAMPTZ(3),
     ADD COLUMN "adopted_at" TIMESTAMPTZ(3),
+    ADD COLUMN "lost_at" TIMESTAMPTZ(3),
     -- Bucket and table are compared in the order OSS lists keys: by their bytes.
     ALTER COLUMN "key" TYPE TEXT COLLATE "C";
 
