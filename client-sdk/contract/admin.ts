@@ -236,7 +236,10 @@ export const Orphan = z
     partCount: count.nullable(),
     startedAt: Instant.nullable(),
     ageSeconds: seconds.nullable(),
-    credentialsAliveUntil: Instant.nullable().meta({ description: 'Until then it is nobody’s to abort.' }),
+    credentialsAliveUntil: Instant.nullable().meta({
+      description:
+        'Until then it is nobody’s to abort, nor for 4 hours and 5 minutes more: so long a part on its way may take.',
+    }),
     actions: z.array(OrphanAction).meta({ description: 'What can be done about it at this moment.' }),
   })
   .meta({ id: 'Orphan', description: 'Where bucket and table disagree.' })
@@ -261,7 +264,7 @@ export const ResolvedOrphan = z
       ])
       .meta({
         description:
-          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago.',
+          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago; or credentials for it ended less than 4 hours and 5 minutes ago, so that a part sent with them may still be on its way.',
       }),
     closedAs: z
       .enum(['completed', ...abortReasons])

@@ -2,6 +2,7 @@ import type { OrphanAction, OrphanKind, ResolvedOrphan } from '@partway/client/c
 import type { UploadRow } from '../db/upload-row.ts'
 import type { ObjectFacts } from '../oss/object-store.ts'
 import { objectFault } from '../uploads/judge-object.ts'
+import { lastLookInSeconds } from '../uploads/upload-state.ts'
 
 /* What a multipart upload is to the row of its key, and what may be done about it. Pure. */
 
@@ -75,8 +76,10 @@ export function refusalOf(found: FoundOrphan, action: OrphanAction): ResolvedOrp
 }
 
 /** Nobody's row tells of its activity, so OSS must: younger, or grown more lately, than any sweep may ask for is somebody's work. Of what began
- *  nobody knows when, nobody knows that it is old. */
-function isActive({ stored, initiatedAt, readAt }: FoundOrphan): boolean {
+ *  nobody knows when, nobody knows that it is old. And a part that was begun with credentials may be on its way for hours after their end,
+ *  before OSS shows anything of it. */
+function isActive({ stored, initiatedAt, credentialsEndAt, readAt }: FoundOrphan): boolean {
+  if (lastLookInSeconds({ credentialsAliveUntil: credentialsEndAt, readAt }) > 0) return true
   const lastAt = stored?.newestPartAt ?? initiatedAt
   // An instant that cannot be read is no number: not old either.
   return !(lastAt !== null && readAt.getTime() - lastAt.getTime() >= LEAST_IDLE_SECONDS * 1000)

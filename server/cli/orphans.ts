@@ -22,7 +22,9 @@ Kinds, and what can settle them:
   lost               a row whose multipart upload is gone, without an object      close
   completed-outside  the same, but its object is there                            close
 
-What can be done about an orphan at this moment stands in its row: nothing whose credentials live is aborted.`
+What can be done about an orphan at this moment stands in its row. Nothing is aborted that was begun, or
+grew, less than an hour ago, or whose credentials live, or ended less than 4 h 5 min ago: a part that was
+sent with them may still be on its way. Closing makes a row say what OSS says, and deletes no object.`
 
 export const orphansCommand = withFormats(
   new Command('orphans')

@@ -55,6 +55,30 @@ describe('aborting orphans', () => {
     ])
   })
 
+  it('is not done while a part that credentials were used for can still be on its way, however long that takes', async () => {
+    const tenant = newTenant()
+    const { strays, open } = await everyKind(tenant)
+    await userOf(tenant)('grantCredentials', { id: open.id })
+    const admin = adminOf(tenant)
+    const find = async () =>
+      (await orphansOf(admin)).filter(({ ossUploadId: id }) => id === strays.beside.id || id === strays.direct.id)
+    await endGrants('4 hours')
+    const late = await find()
+    expect(late.map(({ actions }) => actions)).toEqual([[], []])
+    for (const dryRun of [true, false]) {
+      expect(outcomes(await resolve(admin, 'abort', late, dryRun))).toEqual([
+        ['left', 'active'],
+        ['left', 'active'],
+      ])
+    }
+    await endGrants('4 hours 6 minutes')
+    expect((await find()).map(({ actions }) => actions)).toEqual([['abort'], ['abort']])
+    expect(outcomes(await resolve(admin, 'abort', late))).toEqual([
+      ['aborted', 'done'],
+      ['aborted', 'done'],
+    ])
+  })
+
   it('is not done to credentials’ other folders: one that only begins alike is none', async () => {
     const tenant = newTenant()
     const key = `direct/${tenant}/alice/a`

@@ -42,7 +42,8 @@ const reasons: Record<ResolvedOrphan['reason'], string> = {
   'wrong-action': 'this cannot be done about it',
   'grant-alive': 'a part URL of it can still be used',
   'credential-alive': 'credentials of it can still be used',
-  active: 'it began, or a part of it came, less than an hour ago',
+  active:
+    'it began, or a part of it came, less than an hour ago, or credentials ended so lately that one may be on its way',
   busy: 'something else is being done with it',
   'unknown-owner': 'its key does not tell whose it is',
   'no-parts': 'it has no parts',
