@@ -134,9 +134,36 @@ describe('partway sweep', () => {
       failed: 1,
       freedBytes: 194 * 1_048_576,
       reasons: { 'storage-unavailable': 1, growing: 1 },
-      more: false,
+      more: true,
     })
-    expect([code, stderr]).toEqual([1, '1 upload could not be swept; the server tries again by itself.\n'])
+    expect([code, stderr]).toEqual([
+      1,
+      'There may be more: run it again, or raise --limit.\n1 upload could not be swept; the server tries again by itself.\n',
+    ])
+  })
+
+  it.each([['--yes'], []])('never says that there was nothing when the server came to nothing: %s', async (...args) => {
+    const { requests } = await serve({ sweepUploads: () => ({ sweep: sampleSweep(), uploads: [], more: true }) })
+    const { code, stdout, stderr } = await partway('sweep', ...args)
+    expect(requests).toHaveLength(1)
+    expect([code, stdout, stderr]).toEqual([1, '', 'The server had no time to look at any upload; run it again.\n'])
+  })
+
+  it('asks again about what there was no time for, and tells of it when nothing gets on any more', async () => {
+    const late = (index: number) => sampleSwept(index, { outcome: 'failed', reason: 'not-in-time' })
+    const replies = [
+      [sampleSwept(1), late(2), late(3), late(4)],
+      [sampleSwept(2), late(3), late(4)],
+      [late(3), late(4)],
+    ]
+    const { requests } = await serve({
+      sweepUploads: () => ({ sweep: sampleSweep(), uploads: replies[requests.length - 1] ?? [], more: true }),
+    })
+    const { code, stdout } = await partway('sweep', '--yes', '--json')
+    const lines = jsonLines(stdout)
+    expect(lines.slice(0, -1).map(({ outcome }) => outcome)).toEqual(['aborted', 'aborted', 'failed', 'failed'])
+    expect(lines.at(-1)).toMatchObject({ examined: 4, aborted: 2, failed: 2, more: true })
+    expect([code, requests.length]).toEqual([1, 3])
   })
 
   it('looks at no more uploads than --limit says', async () => {

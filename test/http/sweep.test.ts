@@ -1,6 +1,7 @@
 import type { SweptUpload, Upload } from '@partway/client/contract'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { abortUploads } from '../../server/admin/abort-uploads.ts'
+import { sweepUploads } from '../../server/admin/sweep-uploads.ts'
 import { claimLook } from '../../server/db/look-rows.ts'
 import type { Deps } from '../../server/deps.ts'
 import type { Principal } from '../../server/principal.ts'
@@ -180,6 +181,19 @@ describe('a sweep on request', () => {
     await letPass(app, '2 hours', [stale.id])
     await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '1 hour' WHERE id <> ${stale.id}`
     expect(told((await sweep(admin(), { limit: 1 })).uploads)).toEqual({ [stale.id]: 'aborted: stale' })
+  })
+
+  it('that takes longer than a request should tells of all it came to, and that there is more', async () => {
+    const all = [await createHolding(), await createHolding()]
+    await letPass(app, '2 hours')
+    const stuck = new Promise<never>(() => {})
+    const objects: Deps['objects'] = { ...app.deps.objects, listParts: () => stuck }
+    const boss = { tenant: 'acme', subject: 'boss', scopes: new Set(['admin']) } as unknown as Principal
+    const input = { body: { olderThanSeconds: 3600, dryRun: true } } as unknown as Parameters<typeof sweepUploads>[2]
+    const { body } = await sweepUploads({ ...app.deps, objects }, boss, input, 300)
+    expect(told(body.uploads)).toEqual(Object.fromEntries(all.map(({ id }) => [id, 'failed: not-in-time'])))
+    expect(body.more).toBe(true)
+    expect(body.sweep).toMatchObject({ examined: 2, failed: 2 })
   })
 
   it('refuses an age below an hour', async () => {
