@@ -1,6 +1,8 @@
 import type { EndpointInput, Endpoints, OrphanAction, ResolvedOrphan } from '@partway/client/contract'
+import { findCredentialsEnd } from '../db/credential-rows.ts'
 import { findUploadsByKeys } from '../db/orphan-rows.ts'
 import type { Answer, Deps, RequestContext } from '../deps.ts'
+import { coveringResources } from '../grants/covering-resources.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { abortUntilGone } from '../uploads/abort-until-gone.ts'
@@ -87,9 +89,7 @@ async function resolveOrphan(
     case 'adopt':
       return adopt(deps, reach, found, isDryRun)
     case 'abort':
-      // Of a key, and not of an object: whatever was completed there stays.
-      if (!isDryRun) await abortUntilGone(deps.objects, found.key, found.ossUploadId)
-      return done('aborted', found.row?.id ?? null)
+      return abort(deps, found, isDryRun)
     case 'close':
       return close(deps, found, isDryRun)
   }
@@ -101,6 +101,27 @@ async function adopt(deps: Deps, reach: string | null, found: FoundOrphan, isDry
   if (isDryRun) return done('adopted', null)
   const adopted = await adoptOrphan(deps, found, tenant)
   return adopted ? done('adopted', adopted.id) : left('wrong-action')
+}
+
+/**
+ * Aborts an upload, and not an object: whatever was completed under its key stays. That no credentials for it live was read a moment ago, and
+ * is read again before every further round. What remains: those handed out while a round is under way, three tries of 8 s at the most. No
+ * lock of ours could rule that out, as OSS asks nobody when an abort takes effect.
+ */
+async function abort(deps: Deps, { key, ossUploadId, row }: FoundOrphan, isDryRun: boolean): Promise<Resolution> {
+  const uploadId = row?.id ?? null
+  if (isDryRun) return done('aborted', uploadId)
+  const hasNoCredentials = async () => {
+    const { credentialsEndAt, readAt } = await findCredentialsEnd(
+      deps.db.prisma,
+      coveringResources(deps.objects.bucket, key),
+    )
+    return credentialsEndAt === null || credentialsEndAt <= readAt
+  }
+  const wasThere = await abortUntilGone(deps.objects, key, ossUploadId, hasNoCredentials)
+  // An abort was accepted, and nobody may make sure of it now.
+  if (wasThere === null) return { outcome: 'failed', reason: 'credential-alive', closedAs: null, uploadId }
+  return done('aborted', uploadId)
 }
 
 async function close(deps: Deps, found: FoundOrphan, isDryRun: boolean): Promise<Resolution> {

@@ -137,6 +137,25 @@ describe('aborting orphans', () => {
     }
   })
 
+  it('stops between two rounds when credentials were handed out meanwhile, and is told as not done', async () => {
+    const tenant = newTenant()
+    await begin(`direct/${tenant}/alice/a`, [1])
+    const orphans = await orphansOf(adminOf(tenant))
+    let rounds = 0
+    const objects: Deps['objects'] = {
+      ...app().deps.objects,
+      abortUpload: async () => {
+        rounds++
+        await userOf(tenant)('grantDirectCredentials')
+        return 'aborted'
+      },
+      close: async () => {},
+    }
+    const slow = await startTestApp({ beside: app(), deps: { objects } })
+    const resolved = await resolve(adminOf(tenant, slow), 'abort', orphans).finally(() => slow.close())
+    expect([rounds, outcomes(resolved)]).toEqual([1, [['failed', 'credential-alive']]])
+  })
+
   it('is told of one that fails, and done with the others', async () => {
     const tenant = newTenant()
     for (const name of ['a', 'b', 'c']) await begin(`uploads/${tenant}/x/${name}`, [1])
