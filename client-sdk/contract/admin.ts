@@ -261,10 +261,11 @@ export const ResolvedOrphan = z
         'unknown-owner',
         'no-parts',
         'storage-unavailable',
+        'not-in-time',
       ])
       .meta({
         description:
-          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago; or credentials for it ended less than 4 hours and 5 minutes ago, so that a part sent with them may still be on its way.',
+          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago; or credentials for it ended less than 4 hours and 5 minutes ago, so that a part sent with them may still be on its way. `not-in-time`: the reply had to leave before it was done; it may be under way, so ask again. An abort that failed with `credential-alive` had begun when credentials were handed out.',
       }),
     closedAs: z
       .enum(['completed', ...abortReasons])

@@ -10,7 +10,8 @@ import { settleLostUpload } from '../uploads/reconcile-upload.ts'
 import { adminReach } from './admin-reach.ts'
 import { adoptOrphan, findAdopted, isAdopted, ownerOf } from './adopt-orphan.ts'
 import { examineSuspect } from './examine-suspect.ts'
-import { mapInParallel } from './map-in-parallel.ts'
+import { REQUEST_MS } from './examine-upload.ts'
+import { mapInTime } from './map-in-parallel.ts'
 import { type NamedOrphan, readOrphanId } from './orphan-id.ts'
 import { endOf, type FoundOrphan, refusalOf } from './orphan-standing.ts'
 
@@ -29,10 +30,17 @@ const left = (reason: Resolution['reason'], uploadId: string | null = null): Res
   closedAs: null,
   uploadId,
 })
+const failed = (reason: Resolution['reason'], uploadId: string | null = null): Resolution => ({
+  outcome: 'failed',
+  reason,
+  closedAs: null,
+  uploadId,
+})
 
 /**
  * Adopts, aborts or closes some orphans. Each is asked about anew by its id, so that whatever was listed is believed no longer; one that
- * fails keeps the others from nothing. With `dryRun` all is asked and answered alike, and nothing changed. Throws `invalid-request` for an
+ * fails keeps the others from nothing. With `dryRun` all is asked and answered alike, and nothing changed. Answers after `requestMs`: what is
+ * not done by then is told as `not-in-time`. Throws `invalid-request` for an
  * id that was not given to this administrator: then nothing is done at all.
  */
 export async function resolveOrphans(
@@ -40,20 +48,24 @@ export async function resolveOrphans(
   principal: Principal,
   { body }: EndpointInput<Endpoints['resolveOrphans']>,
   { log }: Pick<RequestContext, 'log'>,
+  requestMs = REQUEST_MS,
 ): Promise<Answer<{ orphans: ResolvedOrphan[] }>> {
+  const endsAtMs = performance.now() + requestMs
   const { action, ids, dryRun: isDryRun = false } = body
   const reach = adminReach(principal)
-  const named = await Promise.all(ids.map((id) => readOrphanId(deps, reach, id)))
-  const orphans = await mapInParallel(assertAllNamed(named), workers, async (orphan, index) => {
+  const named = assertAllNamed(await Promise.all(ids.map((id) => readOrphanId(deps, reach, id))))
+  const resolutions = await mapInTime(named, workers, { endsAtMs }, async (orphan) => {
     const resolution = await resolveOrphan(deps, reach, action, orphan, isDryRun).catch((error: unknown) =>
-      failed(log, orphan, error),
+      explainFailure(log, orphan, error),
     )
     if (resolution.reason === 'done' && !isDryRun) {
       const by = { tenant: principal.tenant, subject: principal.subject }
       log.warn({ ...orphan, uploadId: resolution.uploadId, by }, `an orphan was ${resolution.outcome}`)
     }
-    return { id: ids[index] ?? '', ...resolution }
+    return resolution
   })
+  // It may be under way, and be done after all: whoever asks again is told.
+  const orphans = ids.map((id, index) => ({ id, ...(resolutions[index] ?? failed('not-in-time')) }))
   return { status: 200, body: { orphans } }
 }
 
@@ -120,7 +132,7 @@ async function abort(deps: Deps, { key, ossUploadId, row }: FoundOrphan, isDryRu
   }
   const wasThere = await abortUntilGone(deps.objects, key, ossUploadId, hasNoCredentials)
   // An abort was accepted, and nobody may make sure of it now.
-  if (wasThere === null) return { outcome: 'failed', reason: 'credential-alive', closedAs: null, uploadId }
+  if (wasThere === null) return failed('credential-alive', uploadId)
   return done('aborted', uploadId)
 }
 
@@ -135,8 +147,8 @@ async function close(deps: Deps, found: FoundOrphan, isDryRun: boolean): Promise
 }
 
 /** What OSS could not be asked is told of this one; a database that is down fails them all. */
-function failed(log: RequestContext['log'], orphan: NamedOrphan, error: unknown): Resolution {
+function explainFailure(log: RequestContext['log'], orphan: NamedOrphan, error: unknown): Resolution {
   if (!(error instanceof Problem)) throw error
   log.warn({ ...orphan, err: error }, 'an orphan could not be resolved')
-  return { outcome: 'failed', reason: 'storage-unavailable', closedAs: null, uploadId: null }
+  return failed('storage-unavailable')
 }

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { resolveOrphans } from '../../server/admin/resolve-orphans.ts'
 import type { Deps } from '../../server/deps.ts'
+import type { Principal } from '../../server/principal.ts'
 import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
 import { type ApiReply, createApi, MiB } from '../support/api.ts'
 import { startTestApp } from '../support/app.ts'
 import { putForeignObject, readObject } from '../support/objects.ts'
 import { orphansOf, outcomes, resolve, setUpOrphans } from '../support/orphans.ts'
 import { abortOutside, beginOutside, completeOutside, isThere, putOutside } from '../support/strays.ts'
+import { until } from '../support/until.ts'
 
 /* Orphans that are aborted or closed. */
 
@@ -154,6 +157,35 @@ describe('aborting orphans', () => {
     const slow = await startTestApp({ beside: app(), deps: { objects } })
     const resolved = await resolve(adminOf(tenant, slow), 'abort', orphans).finally(() => slow.close())
     expect([rounds, outcomes(resolved)]).toEqual([1, [['failed', 'credential-alive']]])
+  })
+
+  it('that takes longer than a request should is told as such, and goes on', async () => {
+    const tenant = newTenant()
+    for (const name of ['a', 'b']) await begin(`uploads/${tenant}/x/${name}`, [1])
+    const [slow, quick] = await orphansOf(adminOf(tenant))
+    let release = (): void => {}
+    const stuck = new Promise<void>((done) => {
+      release = done
+    })
+    const { listParts } = app().deps.objects
+    const objects: Deps['objects'] = {
+      ...app().deps.objects,
+      listParts: async (key, ...rest) => {
+        if (key === slow?.key) await stuck
+        return listParts(key, ...rest)
+      },
+    }
+    const boss = { tenant, subject: 'boss', scopes: new Set(['admin']) } as unknown as Principal
+    const input = { body: { action: 'abort', ids: [slow?.id, quick?.id] } } as unknown as Parameters<
+      typeof resolveOrphans
+    >[2]
+    const { body } = await resolveOrphans({ ...app().deps, objects }, boss, input, app().deps, 1_000)
+    expect(outcomes(body.orphans)).toEqual([
+      ['failed', 'not-in-time'],
+      ['aborted', 'done'],
+    ])
+    release()
+    await until(async () => !(await isThere(app().cloud, slow?.key ?? '', slow?.ossUploadId ?? '')))
   })
 
   it('is told of one that fails, and done with the others', async () => {

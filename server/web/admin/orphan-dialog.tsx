@@ -48,6 +48,7 @@ const reasons: Record<ResolvedOrphan['reason'], string> = {
   'unknown-owner': 'its key does not tell whose it is',
   'no-parts': 'it has no parts',
   'storage-unavailable': 'OSS cannot be reached',
+  'not-in-time': 'there was no time for it, or it is still under way; ask again',
 }
 
 const ends: Record<NonNullable<ResolvedOrphan['closedAs']>, string> = {
