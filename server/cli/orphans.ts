@@ -4,7 +4,7 @@ import { limitOption, tenantOption } from './admin-options.ts'
 import { ageInWords } from './duration.ts'
 import { interruptibly } from './interruption.ts'
 import { createListing, type ListingLook } from './listing.ts'
-import { type OrphanFilters, pagesOfOrphans } from './orphan-pages.ts'
+import { type OrphanFilters, pagesOfOrphans, unansweredFailure } from './orphan-pages.ts'
 import { type FormatOptions, formatOf, withFormats } from './output-format.ts'
 import { RESOLVE_LIMIT, resolveOrphans } from './resolve-orphans.ts'
 import { bytesInWords, countOf, minuteOf } from './upload-words.ts'
@@ -53,17 +53,20 @@ export const orphansCommand = withFormats(
 async function show(options: OrphansOptions, signal: AbortSignal): Promise<void> {
   const listing = createListing(formatOf(options), look)
   let heldBytes = 0
+  let unanswered = 0
   let more = false
   for await (const page of pagesOfOrphans(options, signal)) {
-    const shown = page.slice(0, options.limit - listing.count)
+    unanswered += page.unanswered
+    const shown = page.orphans.slice(0, options.limit - listing.count)
     listing.add(shown)
     heldBytes += shown.reduce((sum, { storedBytes }) => sum + (storedBytes ?? 0), 0)
     more = listing.count >= options.limit
     if (more) break
   }
-  listing.end('Bucket and table agree.')
+  listing.end(unanswered > 0 ? null : 'Bucket and table agree.')
   if (listing.count > 0) console.error(`${countOf(listing.count, 'orphan')}, ${bytesInWords(heldBytes)} in all.`)
   if (more) console.error('There may be more; --limit says how many are shown.')
+  if (unanswered > 0) throw unansweredFailure(unanswered)
 }
 
 const look: ListingLook<Orphan> = {

@@ -230,6 +230,7 @@ describe('partway orphans', () => {
       return {
         orphans: page % 2 === 0 ? [] : all.slice((page - 1) * 30, (page + 1) * 30),
         compared: 200,
+        unanswered: 0,
         nextCursor: page === 3 ? null : String(page + 1),
       }
     },
@@ -252,6 +253,14 @@ describe('partway orphans', () => {
     )
     const limited = await partway('orphans', '--limit', '2')
     expect(limited.stdout).toMatch(/^KIND .*KEY\nuntracked .*\nuntracked .*\n$/)
+  })
+
+  it('says what OSS gave no answer about, never that all agrees, and fails', async () => {
+    const silent = { orphans: [], compared: 3, unanswered: 2, nextCursor: null }
+    await serve({ listOrphans: () => silent })
+    const stderr = 'OSS gave no usable answer about 2 uploads; the server’s log says why.\n'
+    const all = [['orphans'], ['orphans', '--resolve', 'abort', '--yes']]
+    for (const args of all) expect(await partway(...args)).toEqual({ code: 1, stdout: '', stderr })
   })
 
   it('--resolve acts on what the action fits, in batches of 50 and for sure only with --yes', async () => {
