@@ -140,6 +140,30 @@ describe('aborting orphans', () => {
     }
   })
 
+  it('is not done while the age of a part cannot be read, whichever it is', async () => {
+    const tenant = newTenant()
+    const key = `uploads/${tenant}/x/a`
+    const id = await begin(key, [1, 2, 3])
+    const orphans = await orphansOf(adminOf(tenant))
+    for (const unreadable of [1, 2, 3]) {
+      const objects: Deps['objects'] = {
+        ...app().deps.objects,
+        listParts: async (...of) => {
+          const page = await app().deps.objects.listParts(...of)
+          const parts = page?.parts.map((part) =>
+            part.partNumber === unreadable ? { ...part, lastModified: 'some day' } : part,
+          )
+          return page && { ...page, parts: parts ?? [] }
+        },
+        close: async () => {},
+      }
+      const odd = await startTestApp({ beside: app(), deps: { objects } })
+      const resolved = await resolve(adminOf(tenant, odd), 'abort', orphans).finally(() => odd.close())
+      expect([unreadable, outcomes(resolved)]).toEqual([unreadable, [['left', 'active']]])
+    }
+    expect(await isThere(app().cloud, key, id)).toBe(true)
+  })
+
   it('stops between two rounds when credentials were handed out meanwhile, and is told as not done', async () => {
     const tenant = newTenant()
     await begin(`direct/${tenant}/alice/a`, [1])
