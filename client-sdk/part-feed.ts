@@ -44,7 +44,10 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
       for (const { reject } of idle.splice(0)) reject(failure.error)
       return
     }
-    if (isClosed) return
+    if (isClosed) {
+      for (const { resolve } of idle.splice(0)) resolve(undefined)
+      return
+    }
     hashNext()
     askNext()
     const isEmpty = isExhausted && !isHashing && hashed.length + asking.length + ready.length === 0

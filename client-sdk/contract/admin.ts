@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { UploadEvent } from './event.ts'
 import { ByteCount, Instant, PartNumber, UploadId } from './primitives.ts'
-import { AbortReason, Upload, UploadState } from './upload.ts'
+import { AbortReason, abortReasons, Upload, UploadState } from './upload.ts'
 
 /* The words of /v1/admin: what uploads hold, what is stale, and what was done about it. */
 
@@ -207,13 +207,13 @@ export type Sweep = z.infer<typeof Sweep>
 export const orphanKinds = ['untracked', 'direct', 'lost', 'completed-outside'] as const
 export const OrphanKind = z.enum(orphanKinds).meta({
   description:
-    '`untracked`: a multipart upload below KEY_PREFIX that no row knows. `direct`: one below DIRECT_PREFIX, begun with direct credentials. `lost`: a row whose multipart upload is gone, without an object. `completed-outside`: the same, but its object is there.',
+    '`untracked`: a multipart upload below KEY_PREFIX that no row knows. `direct`: one below DIRECT_PREFIX, begun with direct credentials. `lost`: a row whose multipart upload is gone, without an object. `completed-outside`: the same, but its object is there, whole or not.',
 })
 export type OrphanKind = z.infer<typeof OrphanKind>
 
 export const OrphanAction = z.enum(['adopt', 'abort', 'close']).meta({
   description:
-    '`adopt`: give it a row, so that it is counted and swept. `abort`: discard its parts. `close`: make the row say what OSS says.',
+    '`adopt`: give it a row, so that it is counted and swept. `abort`: discard its parts. `close`: make the row say what OSS says, `completed` where the whole object is there, else `aborted`. No object is deleted; other multipart uploads under the key of an aborted row are discarded.',
 })
 export type OrphanAction = z.infer<typeof OrphanAction>
 
@@ -236,7 +236,10 @@ export const Orphan = z
     partCount: count.nullable(),
     startedAt: Instant.nullable(),
     ageSeconds: seconds.nullable(),
-    credentialsAliveUntil: Instant.nullable().meta({ description: 'Until then it is nobody’s to abort.' }),
+    credentialsAliveUntil: Instant.nullable().meta({
+      description:
+        'Until then it is nobody’s to abort, nor for 4 hours and 5 minutes more: so long a part on its way may take.',
+    }),
     actions: z.array(OrphanAction).meta({ description: 'What can be done about it at this moment.' }),
   })
   .meta({ id: 'Orphan', description: 'Where bucket and table disagree.' })
@@ -258,10 +261,18 @@ export const ResolvedOrphan = z
         'unknown-owner',
         'no-parts',
         'storage-unavailable',
+        'not-in-time',
       ])
       .meta({
         description:
-          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago.',
+          '`done`; otherwise why it was left or failed. `active`: begun, or its newest part stored, less than an hour ago; or credentials for it ended less than 4 hours and 5 minutes ago, so that a part sent with them may still be on its way. `not-in-time`: the reply had to leave before it was done; it may be under way, so ask again. An abort that failed with `credential-alive` had begun when credentials were handed out.',
+      }),
+    closedAs: z
+      .enum(['completed', ...abortReasons])
+      .nullable()
+      .meta({
+        description:
+          'What the row of one that is `closed` says: `completed`, or why it is aborted. `integrity`: the object is not what was agreed, and stays. `key-taken`: it is another’s. Null for every other outcome.',
       }),
     uploadId: UploadId.nullable().meta({ description: 'Of the row that was made, or changed.' }),
   })

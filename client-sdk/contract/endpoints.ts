@@ -419,6 +419,10 @@ export const endpoints = {
       200: z.object({
         orphans: z.array(Orphan),
         compared: z.int().min(0).meta({ description: 'How many multipart uploads and rows this page compared.' }),
+        unanswered: z.int().min(0).meta({
+          description:
+            'About how many of them OSS gave no usable answer: they may be orphans, and are not among these.',
+        }),
         nextCursor: z.string().nullable().meta({ description: 'Not null also after a page on which all agreed.' }),
       }),
     },

@@ -5,7 +5,6 @@ import type { Answer, Deps } from '../deps.ts'
 import type { Principal } from '../principal.ts'
 import { Problem } from '../problem.ts'
 import { createSweepReport } from '../uploads/sweep-report.ts'
-import { verdict } from '../uploads/sweep-verdict.ts'
 import { adminReach } from './admin-reach.ts'
 import { examineUploads, REQUEST_MS } from './examine-upload.ts'
 import { toSweepView, toSweptView } from './sweep-view.ts'
@@ -29,13 +28,9 @@ export async function abortUploads(
   const report = createSweepReport(deps, { kind: 'abort', isDryRun, by, tenant, olderThanSeconds: null })
   const examination = { rule: { kind: 'asked' } as const, isDryRun, endsAtMs, onLook: report.count }
   const looks = await examineUploads(deps, rows, examination)
-  const uploads = rows.map((row, index) => {
-    const look = looks[index]
-    if (look) return toSweptView(row, look)
-    // It may be under way, and be given up after all: whoever asks again is told.
-    const unknown = { ...verdict('failed', 'not-in-time'), storedBytes: row.storedBytes }
-    report.count(unknown)
-    return toSweptView(row, unknown)
+  const uploads = looks.flatMap((look, index) => {
+    const row = rows[index]
+    return row ? [toSweptView(row, look)] : []
   })
   return { status: 200, body: { sweep: toSweepView(await report.finish()), uploads } }
 }

@@ -66,13 +66,18 @@ async function measureParts(
       stored.bytes += sizeBytes
       stored.partCount++
       stored.largestPartBytes = Math.max(stored.largestPartBytes, sizeBytes)
-      // One that cannot be read stays the newest: nothing is older than it.
-      const storedAt = new Date(lastModified)
-      if (stored.newestPartAt === null || !(storedAt <= stored.newestPartAt)) stored.newestPartAt = storedAt
+      stored.newestPartAt = newerOf(stored.newestPartAt, new Date(lastModified))
     }
     after = page.nextAfter
   }
   return stored
+}
+
+/** An instant that cannot be read is the newest, whatever comes after it: nobody knows that it is old. */
+function newerOf(a: Date | null, b: Date): Date {
+  if (a === null || Number.isNaN(b.getTime())) return b
+  // False for an `a` that cannot be read.
+  return b > a ? b : a
 }
 
 /** Of a row whose upload is gone. */

@@ -26,14 +26,23 @@ export const REQUEST_MS = 20_000
 
 const workers = 8
 
-/** Examines uploads, some at once. What came of each, in their order; undefined for those that were not done in time. */
+/** Examines uploads, some at once. What came of each, in their order; of those that were not done in time, that they were not. */
 export async function examineUploads(
   deps: Deps,
   rows: readonly UploadRow[],
   examination: Examination,
-): Promise<(Look | undefined)[]> {
+): Promise<Look[]> {
   const { endsAtMs, onLook } = examination
-  return mapInTime(rows, workers, { endsAtMs, onResult: onLook }, (row) => examineUpload(deps, row, examination))
+  const limit = { endsAtMs, onResult: onLook }
+  const looks = await mapInTime(rows, workers, limit, (row) => examineUpload(deps, row, examination))
+  return rows.map((row, index) => {
+    const look = looks[index]
+    if (look) return look
+    // It may be under way, and be given up after all: whoever asks again is told.
+    const late = failedLook(row, 'not-in-time')
+    onLook(late)
+    return late
+  })
 }
 
 /** Does with one upload what is asked for, as far as it may be done. Throws only when the database is not there. */
@@ -46,13 +55,16 @@ async function examineUpload(deps: Deps, row: UploadRow, { rule, isDryRun }: Exa
   } catch (error) {
     if (isDatabaseUnavailable(error)) throw error
     deps.log.warn({ uploadId: row.id, err: error }, 'an upload could not be looked at')
-    return failedLook(row)
+    return failedLook(row, 'storage-unavailable')
   }
 }
 
-/** What there is to say of an upload that OSS gave no usable answer about. */
-function failedLook({ storedBytes }: Pick<UploadRow, 'storedBytes'>): Look {
-  return { ...verdict('failed', 'storage-unavailable'), storedBytes }
+/** What there is to say of an upload that nothing is known of but why. */
+function failedLook(
+  { storedBytes }: Pick<UploadRow, 'storedBytes'>,
+  reason: 'storage-unavailable' | 'not-in-time',
+): Look {
+  return { ...verdict('failed', reason), storedBytes }
 }
 
 async function sweepUpload(deps: Deps, row: UploadRow, rule: SweepRule): Promise<Look> {

@@ -2,6 +2,7 @@ import type { OrphanAction, OrphanKind, ResolvedOrphan } from '@partway/client/c
 import type { UploadRow } from '../db/upload-row.ts'
 import type { ObjectFacts } from '../oss/object-store.ts'
 import { objectFault } from '../uploads/judge-object.ts'
+import { lastLookInSeconds } from '../uploads/upload-state.ts'
 
 /* What a multipart upload is to the row of its key, and what may be done about it. Pure. */
 
@@ -75,8 +76,10 @@ export function refusalOf(found: FoundOrphan, action: OrphanAction): ResolvedOrp
 }
 
 /** Nobody's row tells of its activity, so OSS must: younger, or grown more lately, than any sweep may ask for is somebody's work. Of what began
- *  nobody knows when, nobody knows that it is old. */
-function isActive({ stored, initiatedAt, readAt }: FoundOrphan): boolean {
+ *  nobody knows when, nobody knows that it is old. And a part that was begun with credentials may be on its way for hours after their end,
+ *  before OSS shows anything of it. */
+function isActive({ stored, initiatedAt, credentialsEndAt, readAt }: FoundOrphan): boolean {
+  if (lastLookInSeconds({ credentialsAliveUntil: credentialsEndAt, readAt }) > 0) return true
   const lastAt = stored?.newestPartAt ?? initiatedAt
   // An instant that cannot be read is no number: not old either.
   return !(lastAt !== null && readAt.getTime() - lastAt.getTime() >= LEAST_IDLE_SECONDS * 1000)
@@ -88,10 +91,16 @@ function fittingActions({ kind, row }: FoundOrphan): readonly OrphanAction[] {
   return ['close']
 }
 
-/** Closing one whose object is there, whole, discards nothing. Without, its row ends like any upload: with an abort of whatever lies
- *  under its key. */
-function isWhole({ row, object }: FoundOrphan): boolean {
-  return row !== null && object !== null && objectFault(row, object) === null
+/** What the row of an upload that is gone says when it is closed: `completed`, or why it is aborted. */
+export function endOf({ row, object }: FoundOrphan): ResolvedOrphan['closedAs'] {
+  if (row === null || object === null) return 'upload-gone'
+  return objectFault(row, object) ?? 'completed'
+}
+
+/** Closing one whose object is there, whole, discards nothing. Without, its row ends like any upload: with an abort of whatever multipart
+ *  uploads there are under its key. An object stays in any case. */
+function isWhole(found: FoundOrphan): boolean {
+  return found.row !== null && endOf(found) === 'completed'
 }
 
 function aliveReason({ row, credentialsEndAt, readAt }: FoundOrphan): 'grant-alive' | 'credential-alive' | null {

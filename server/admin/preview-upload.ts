@@ -1,5 +1,6 @@
 import type { UploadRow } from '../db/upload-row.ts'
 import type { Deps } from '../deps.ts'
+import { objectFault } from '../uploads/judge-object.ts'
 import type { Look } from '../uploads/look-at-upload.ts'
 import { knownParts } from '../uploads/reconcile-upload.ts'
 import { readStoredParts } from '../uploads/stored-parts.ts'
@@ -21,8 +22,8 @@ export async function previewUpload(deps: Deps, row: UploadRow, rule: SweepRule)
   const listed = await readStoredParts(deps.objects, row)
   if (!listed) {
     const object = await deps.objects.headObject(row.key)
-    const isOwn = object?.uploadTag === row.id
-    return { ...verdict('finished', isOwn ? 'object-complete' : 'upload-gone'), storedBytes: 0 }
+    const isWhole = object !== null && objectFault(row, object) === null
+    return { ...verdict('finished', isWhole ? 'object-complete' : 'upload-gone'), storedBytes: 0 }
   }
   const sizeOf = (parts: readonly { sizeBytes: number }[]) => parts.reduce((sum, part) => sum + part.sizeBytes, 0)
   const hasGrown = sizeOf(knownParts(row, listed)) > storedBytes

@@ -14,8 +14,8 @@ export interface Listing<Row> {
   /** Rows printed so far. */
   readonly count: number
   add(rows: readonly Row[]): void
-  /** Prints `whenEmpty` if a person would see nothing at all, and the heading that CSV has even then. */
-  end(whenEmpty: string): void
+  /** Prints `whenEmpty`, if there is such a sentence, where a person would see nothing at all, and the heading that CSV has even then. */
+  end(whenEmpty: string | null): void
 }
 
 export function createListing<Row extends object>(
@@ -52,7 +52,7 @@ export function createListing<Row extends object>(
     end(whenEmpty) {
       if (count > 0) return
       if (format === 'csv') stream.write(toCsv(csv, [], true))
-      if (format === 'table') print([whenEmpty])
+      if (format === 'table' && whenEmpty !== null) print([whenEmpty])
     },
   }
 }

@@ -4,7 +4,7 @@ import { limitOption, tenantOption } from './admin-options.ts'
 import { ageInWords } from './duration.ts'
 import { interruptibly } from './interruption.ts'
 import { createListing, type ListingLook } from './listing.ts'
-import { type OrphanFilters, pagesOfOrphans } from './orphan-pages.ts'
+import { type OrphanFilters, pagesOfOrphans, unansweredFailure } from './orphan-pages.ts'
 import { type FormatOptions, formatOf, withFormats } from './output-format.ts'
 import { RESOLVE_LIMIT, resolveOrphans } from './resolve-orphans.ts'
 import { bytesInWords, countOf, minuteOf } from './upload-words.ts'
@@ -22,7 +22,9 @@ Kinds, and what can settle them:
   lost               a row whose multipart upload is gone, without an object      close
   completed-outside  the same, but its object is there                            close
 
-What can be done about an orphan at this moment stands in its row: nothing whose credentials live is aborted.`
+What can be done about an orphan at this moment stands in its row. Nothing is aborted that was begun, or
+grew, less than an hour ago, or whose credentials live, or ended less than 4 h 5 min ago: a part that was
+sent with them may still be on its way. Closing makes a row say what OSS says, and deletes no object.`
 
 export const orphansCommand = withFormats(
   new Command('orphans')
@@ -51,17 +53,20 @@ export const orphansCommand = withFormats(
 async function show(options: OrphansOptions, signal: AbortSignal): Promise<void> {
   const listing = createListing(formatOf(options), look)
   let heldBytes = 0
+  let unanswered = 0
   let more = false
   for await (const page of pagesOfOrphans(options, signal)) {
-    const shown = page.slice(0, options.limit - listing.count)
+    unanswered += page.unanswered
+    const shown = page.orphans.slice(0, options.limit - listing.count)
     listing.add(shown)
     heldBytes += shown.reduce((sum, { storedBytes }) => sum + (storedBytes ?? 0), 0)
     more = listing.count >= options.limit
     if (more) break
   }
-  listing.end('Bucket and table agree.')
+  listing.end(unanswered > 0 ? null : 'Bucket and table agree.')
   if (listing.count > 0) console.error(`${countOf(listing.count, 'orphan')}, ${bytesInWords(heldBytes)} in all.`)
   if (more) console.error('There may be more; --limit says how many are shown.')
+  if (unanswered > 0) throw unansweredFailure(unanswered)
 }
 
 const look: ListingLook<Orphan> = {

@@ -4,7 +4,7 @@ import { call } from './call.ts'
 import { CommandFailure, exitCode } from './exit-code.ts'
 import { throwIfInterrupted } from './interruption.ts'
 import { createListing, type ListingLook } from './listing.ts'
-import { type OrphanFilters, pagesOfOrphans } from './orphan-pages.ts'
+import { type OrphanFilters, type OrphanPage, pagesOfOrphans, unansweredFailure } from './orphan-pages.ts'
 import { type FormatOptions, formatOf } from './output-format.ts'
 import { findSession, LOCAL_ADMIN } from './session.ts'
 import { bytesInWords, countOf, inThousands } from './upload-words.ts'
@@ -16,7 +16,7 @@ interface ResolveOptions extends OrphanFilters, FormatOptions {
 }
 
 /** An orphan with what was done about it; `uploadId` is that of the row afterwards. */
-type SettledOrphan = Orphan & Pick<ResolvedOrphan, 'outcome' | 'reason'>
+type SettledOrphan = Orphan & Pick<ResolvedOrphan, 'outcome' | 'reason' | 'closedAs'>
 
 /** The server's own bound. */
 const BATCH = 50
@@ -28,14 +28,18 @@ export async function resolveOrphans(options: ResolveOptions, signal: AbortSigna
   const format = formatOf(options)
   const listing = createListing(format, lookOf(isDryRun))
   const outcomes: Partial<Record<ResolvedOrphan['outcome'], number>> = {}
+  let unanswered = 0
+  const onPage = (page: OrphanPage) => {
+    unanswered += page.unanswered
+  }
   try {
-    for await (const batch of batchesOf(options, signal)) {
+    for await (const batch of batchesOf(options, signal, onPage)) {
       const settled = await settle(batch, options, isDryRun ? signal : undefined)
       listing.add(settled)
       for (const { outcome } of settled) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
       throwIfInterrupted(signal)
     }
-    listing.end(`There is no orphan to ${options.action}.`)
+    listing.end(unanswered > 0 ? null : `There is no orphan to ${options.action}.`)
   } finally {
     // Also after Ctrl-C or an outage: what was done, was done.
     if (listing.count > 0) console.error(`\n${isDryRun ? 'Would be' : 'Were'}: ${inWords(outcomes)}.`)
@@ -48,13 +52,19 @@ export async function resolveOrphans(options: ResolveOptions, signal: AbortSigna
   if (outcomes.failed) {
     throw new CommandFailure(exitCode.failed, `${countOf(outcomes.failed, 'orphan')} could not be settled.`)
   }
+  if (unanswered > 0) throw unansweredFailure(unanswered)
 }
 
 /** At most `limit` orphans that can be settled so at this moment, in batches the server takes. */
-async function* batchesOf(options: ResolveOptions, signal: AbortSignal): AsyncGenerator<Orphan[]> {
+async function* batchesOf(
+  options: ResolveOptions,
+  signal: AbortSignal,
+  onPage: (page: OrphanPage) => void,
+): AsyncGenerator<Orphan[]> {
   let left = options.limit
   for await (const page of pagesOfOrphans(options, signal)) {
-    const fitting = page.filter(({ actions }) => actions.includes(options.action)).slice(0, left)
+    onPage(page)
+    const fitting = page.orphans.filter(({ actions }) => actions.includes(options.action)).slice(0, left)
     for (let start = 0; start < fitting.length; start += BATCH) yield fitting.slice(start, start + BATCH)
     left -= fitting.length
     if (left === 0) return
@@ -71,8 +81,8 @@ async function settle(
   const { orphans } = await call('resolveOrphans', { body }, await findSession(LOCAL_ADMIN), signal)
   const resolved = new Map(orphans.map((orphan) => [orphan.id, orphan]))
   return batch.flatMap((orphan) => {
-    const { outcome, reason, uploadId } = resolved.get(orphan.id) ?? {}
-    return outcome && reason ? [{ ...orphan, outcome, reason, uploadId: uploadId ?? orphan.uploadId }] : []
+    const { outcome, reason, closedAs = null, uploadId } = resolved.get(orphan.id) ?? {}
+    return outcome && reason ? [{ ...orphan, outcome, reason, closedAs, uploadId: uploadId ?? orphan.uploadId }] : []
   })
 }
 
@@ -96,7 +106,7 @@ function lookOf(isDryRun: boolean): ListingLook<SettledOrphan> {
   return {
     columns: [
       { title: isDryRun ? 'WOULD BE' : 'OUTCOME', text: ({ outcome }) => outcome },
-      { title: 'WHY', text: ({ reason }) => (reason === 'done' ? '-' : reason) },
+      { title: 'WHY', text: ({ reason, closedAs }) => (reason === 'done' ? (closedAs ?? '-') : reason) },
       { title: 'KIND', text: ({ kind }) => kind, leaves: 1 },
       {
         title: 'HELD',
@@ -106,6 +116,6 @@ function lookOf(isDryRun: boolean): ListingLook<SettledOrphan> {
       { title: 'TENANT', text: ({ tenant }) => tenant ?? '-', shrinksTo: 8, leaves: 0 },
       { title: 'KEY', text: ({ key }) => key, shrinksTo: 16 },
     ],
-    csv: ['id', 'kind', 'key', 'ossUploadId', 'uploadId', 'tenant', 'storedBytes', 'outcome', 'reason'],
+    csv: ['id', 'kind', 'key', 'ossUploadId', 'uploadId', 'tenant', 'storedBytes', 'outcome', 'reason', 'closedAs'],
   }
 }

@@ -63,6 +63,8 @@ async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> 
     else if (totals.examined > 0) console.log(`\n${totalsInWords(totals, isDryRun)}`)
   }
   const say = format === 'table' ? console.log : console.error
+  if (more && totals.examined === 0)
+    throw new CommandFailure(exitCode.failed, 'The server had no time to look at any upload; run it again.')
   if (more)
     say(`There may be more: ${isDryRun ? 'this is what was looked at so far' : 'run it again, or raise --limit'}.`)
   if (isDryRun && totals.aborted + totals.finished > 0)
@@ -84,7 +86,7 @@ async function sweepInBatches(options: SweepOptions, totals: SweepTotals, signal
   const session = await findSession(LOCAL_ADMIN)
   const listing = createListing(formatOf(options), lookOf(isDryRun))
   const status = createStatusLine()
-  const kept = new Set<string>()
+  const told = new Set<string>()
   let more = true
   while (more && totals.examined < limit) {
     throwIfInterrupted(signal)
@@ -97,16 +99,18 @@ async function sweepInBatches(options: SweepOptions, totals: SweepTotals, signal
     }
     // A dry run may be cut short. A sweep is waited for, so that what it did can be told.
     const reply = await call('sweepUploads', { body }, session, isDryRun ? signal : undefined).finally(status.clear)
-    const uploads = reply.uploads.filter(({ id }) => !kept.has(id))
+    const news = reply.uploads.filter(({ id }) => !told.has(id))
+    const settled = news.filter(({ reason }) => reason !== 'not-in-time')
+    // What there was no time for is asked about again, as long as anything gets on.
+    const uploads = isDryRun || settled.length === 0 ? news : settled
     listing.add(uploads)
     addTotals(totals, uploads)
-    for (const { id, outcome } of uploads) if (isKept(outcome)) kept.add(id)
+    for (const { id, outcome } of uploads) if (isKept(outcome)) told.add(id)
     more = reply.more
-    if (isDryRun) break
-    // Only uploads that stay as they are, again: asking on would never end.
-    if (uploads.length === 0) more = false
+    // Only uploads that stay as they are: asking on would never end.
+    if (isDryRun || settled.length === 0) break
   }
-  listing.end(`No upload has been idle for ${durationText(olderThan)}.`)
+  listing.end(more ? null : `No upload has been idle for ${durationText(olderThan)}.`)
   return more
 }
 

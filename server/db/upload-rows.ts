@@ -150,18 +150,18 @@ export function extendGrants(
 }
 
 /** uploading → completing, under a lease: one caller wins. `claimedCrc64` is kept with the intent, so that whoever finishes it checks it.
- *  `isCompleteSent`: somebody else may have sent one, whose object is to be waited for. */
+ *  `isLost`: OSS does not know the upload, and somebody else may have completed it, whose object is to be waited for. */
 export function beginCompleting(
   sql: Queries,
   id: string,
   claimedCrc64: string | null,
   leaseSeconds: number,
-  isCompleteSent = false,
+  isLost = false,
 ): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
     UPDATE uploads SET state = 'completing', ${freshLease(leaseSeconds)}, last_activity_at = now(),
-      claimed_crc64 = ${claimedCrc64}, expected_crc64 = NULL,
-      complete_sent_at = ${isCompleteSent ? Prisma.sql`now()` : Prisma.sql`NULL`}
+      claimed_crc64 = ${claimedCrc64}, expected_crc64 = NULL, complete_sent_at = NULL,
+      lost_at = ${isLost ? Prisma.sql`now()` : Prisma.sql`NULL`}
     WHERE id = ${id} AND state = 'uploading' RETURNING ${uploadColumns}`)
 }
 
@@ -169,7 +169,7 @@ export function beginCompleting(
 export function returnToUploading(sql: Queries, held: HeldRow): Promise<UploadRow | null> {
   return one(sql.$queryRaw<RawUpload[]>`
     UPDATE uploads SET state = 'uploading', due_at = ${nextLookAt}, attempts = 0,
-      complete_sent_at = NULL, claimed_crc64 = NULL, expected_crc64 = NULL
+      complete_sent_at = NULL, lost_at = NULL, claimed_crc64 = NULL, expected_crc64 = NULL
     WHERE ${isHeld(held)} AND state = 'completing' RETURNING ${uploadColumns}`)
 }
 

@@ -16,7 +16,7 @@ const LOOK_AGAIN_SECONDS = 60
 export async function discardUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
   return withLease(deps, row, async () => {
     const foundSome = await discardParts(deps, row)
-    // Without its multipart upload, an upload may have become an object that nobody heard of. Nor may one that turned out damaged stay.
+    // Without its multipart upload, an upload may have become an object that nobody heard of. Nor may one that this server made and that is damaged stay.
     if (!foundSome || row.abortReason === 'integrity') await settleOwnObject(deps, row)
     deps.passed?.('abort: parts discarded')
     const aborted = await markAborted(deps.db.prisma, row.id, LOOK_AGAIN_SECONDS)
@@ -56,8 +56,8 @@ async function discardParts(deps: Deps, row: UploadRow): Promise<boolean> {
   return foundSome
 }
 
-/** What was given up must not look finished: its object is deleted. But where nobody gave it up, and the upload only seemed gone, somebody
- *  completed it and may count on the object. `aborted` is final, so it is left where it is, and told. */
+/** What was given up must not look finished: its object is deleted. But where nobody gave it up, and it was not this server that completed it,
+ *  somebody else did and may count on the object. `aborted` is final, so it is left where it is, and told. */
 async function settleOwnObject(deps: Deps, row: UploadRow): Promise<void> {
   const object = await deps.objects.headObject(row.key)
   if (object?.uploadTag !== row.id) return
@@ -66,7 +66,8 @@ async function settleOwnObject(deps: Deps, row: UploadRow): Promise<void> {
   deps.log.error({ uploadId, key, reason }, 'the object of an upload that ended without one is there; it is left')
 }
 
-/** Whether an object of the upload's is one that nobody wants: it was given up, or turned out damaged. */
-function isUnwanted({ abortReason }: Pick<UploadRow, 'abortReason'>): boolean {
+/** Whether an object of the upload's is one that nobody wants: it was given up, or turned out damaged when this server had completed it. */
+function isUnwanted({ abortReason, completeSentAt }: Pick<UploadRow, 'abortReason' | 'completeSentAt'>): boolean {
+  if (abortReason === 'integrity') return completeSentAt !== null
   return abortReason !== 'upload-gone' && abortReason !== 'key-taken'
 }

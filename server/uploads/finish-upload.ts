@@ -132,8 +132,9 @@ async function settle(deps: Deps, row: UploadRow, outcome: CompleteOutcome, isFi
   throw await refuse(deps, row, new Problem('storage-unavailable', 'Object storage does not join the parts.'))
 }
 
-function mayStillTurnUp({ completeSentAt, readAt }: UploadRow): boolean {
-  return completeSentAt !== null && readAt.getTime() - completeSentAt.getTime() < LOST_REPLY_PATIENCE_SECONDS * 1000
+function mayStillTurnUp({ completeSentAt, lostAt, readAt }: UploadRow): boolean {
+  const since = completeSentAt ?? lostAt
+  return since !== null && readAt.getTime() - since.getTime() < LOST_REPLY_PATIENCE_SECONDS * 1000
 }
 
 /** A service that has just lost a reply may need a moment to show the object. */

@@ -29,7 +29,8 @@ export function knownParts(
 }
 
 /** The multipart upload of an `uploading` row is gone: completed by somebody, aborted elsewhere, or expired by the bucket's lifecycle. While
- *  credentials live, their holder may have sent a Complete a moment ago: the object is waited for as after a Complete of ours. */
+ *  credentials live, their holder may have sent a Complete a moment ago: the object is waited for as after a Complete of ours. No object
+ *  is deleted here, whatever is wrong with it: this server did not make it. */
 export async function settleLostUpload(deps: Deps, row: UploadRow): Promise<UploadRow> {
   const maySendComplete = row.credentialsAliveUntil !== null && row.credentialsAliveUntil > row.readAt
   const completing = await beginCompleting(deps.db.prisma, row.id, null, LEASE_SECONDS, maySendComplete)

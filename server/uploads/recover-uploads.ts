@@ -9,9 +9,9 @@ const workers = 4
 
 /**
  * Drives on every row whose lease has run out: what a crash, an outage or an abort left to be done; then what has ended and is due for
- * another look. Any number of instances may run it
- * at once; each row is taken by one, and only when there is somebody to work on it at once. Returns how many rows it took. Throws only
- * when the database cannot be reached.
+ * another look. Any number of instances may run it at once; each row is taken by one, and only when there is somebody to work on it at once.
+ * Returns how many rows it took. Throws only when the database cannot be reached, and then too not before all its work has ended: whoever
+ * closes the database waits for this.
  */
 export async function recoverUploads(deps: Deps, signal?: AbortSignal): Promise<number> {
   let taken = 0
@@ -25,7 +25,9 @@ export async function recoverUploads(deps: Deps, signal?: AbortSignal): Promise<
       await recoverOne(deps, row)
     }
   }
-  await Promise.all(Array.from({ length: workers }, work))
+  const ends = await Promise.allSettled(Array.from({ length: workers }, work))
+  const failure = ends.find((end) => end.status === 'rejected')
+  if (failure) throw failure.reason
   return taken
 }
 

@@ -58,7 +58,9 @@ export async function fakeAdministration(page: Page, its: Administration): Promi
     if (path === '/v1/admin/orphans')
       return answer(
         route,
-        typeof its.orphans === 'string' ? its.orphans : { orphans: its.orphans, compared: 4312, nextCursor: null },
+        typeof its.orphans === 'string'
+          ? its.orphans
+          : { orphans: its.orphans, compared: 4312, unanswered: 0, nextCursor: null },
       )
     if (path === '/v1/admin/uploads') return answer(route, pageOf(its.uploads, url.searchParams))
     const upload = its.uploads.find(({ id }) => path === `/v1/admin/uploads/${id}`)

@@ -1,7 +1,13 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDatabase, type Database } from '../../server/db/client.ts'
-import { claimDueLooks, scheduleLooks } from '../../server/db/look-rows.ts'
+import {
+  claimDueLooks,
+  claimStaleUploads,
+  findStaleUploads,
+  type SweepOrder,
+  scheduleLooks,
+} from '../../server/db/look-rows.ts'
 import { claimDueUpload, claimEndedUpload } from '../../server/db/upload-rows.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
@@ -9,6 +15,8 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const former = 3_000
 const bucket = 'bucket-now'
+const page = { after: null, limit: 4 }
+const stale = (by: SweepOrder['by']): SweepOrder => ({ by, olderThanSeconds: 30, tenant: null })
 let database: TestDatabase
 let db: Database
 beforeAll(async () => {
@@ -17,12 +25,14 @@ beforeAll(async () => {
   db = createDatabase({ databaseUrl: database.databaseUrl, maxConnections: 1, log: pino({ level: 'silent' }) })
   const insert = (name: string, count: number, overdue: string) => db.prisma.$executeRaw`
     INSERT INTO uploads (id, tenant, subject, state, due_at, file_name, content_type, size_bytes, part_size_bytes, bucket, region, key, abort_reason,
-      oss_upload_id)
+      oss_upload_id, created_at, last_activity_at)
     SELECT 'upl_' || md5(${name} || state || n), 'acme', 'alice', state, now() - ${overdue}::interval, 'f', 'text/plain', 5, 1048576, ${name},
-      'cn-hangzhou', ${name} || state || n, CASE WHEN state IN ('aborting', 'aborted') THEN 'user' END, 'id'
+      'cn-hangzhou', ${name} || state || n, CASE WHEN state IN ('aborting', 'aborted') THEN 'user' END, 'id',
+      now() - ${overdue}::interval - n * interval '1 millisecond', now() - ${overdue}::interval - n * interval '1 millisecond'
     FROM generate_series(1, ${count}::int) AS n, unnest(ARRAY['uploading', 'aborting', 'aborted']) AS state`
   await insert('bucket-before', former, '2 days')
-  await insert(bucket, 20, '1 minute')
+  // As many: of a few, Postgres would read all and sort them.
+  await insert(bucket, former, '1 minute')
   await db.prisma.$executeRaw`ANALYZE uploads`
 })
 afterAll(async () => {
@@ -48,6 +58,15 @@ describe('rows of a former bucket are not read to find', () => {
     ['what is on its way', () => claimDueUpload(db.prisma, bucket, 30)],
     ['what has ended and is due for another look', () => claimEndedUpload(db.prisma, bucket, 30)],
     ['uploads whose daily look is due', async () => (await claimDueLooks(db.prisma, bucket, 4, 30))[0]],
+    [
+      'what has been idle for long',
+      async () => (await claimStaleUploads(db.prisma, bucket, stale('idle'), page, 30))[0],
+    ],
+    ['what is old', async () => (await claimStaleUploads(db.prisma, bucket, stale('age'), page, 30))[0]],
+    [
+      'what an administrator sweeps',
+      async () => (await findStaleUploads(db.prisma, bucket, stale('idle'), { ...page, isFree: true }))[0],
+    ],
   ])('%s', async (_, claim) => {
     let claimed: Awaited<ReturnType<typeof claim>> | undefined
     const read = await readFor(async () => {

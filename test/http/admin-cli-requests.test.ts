@@ -134,9 +134,36 @@ describe('partway sweep', () => {
       failed: 1,
       freedBytes: 194 * 1_048_576,
       reasons: { 'storage-unavailable': 1, growing: 1 },
-      more: false,
+      more: true,
     })
-    expect([code, stderr]).toEqual([1, '1 upload could not be swept; the server tries again by itself.\n'])
+    expect([code, stderr]).toEqual([
+      1,
+      'There may be more: run it again, or raise --limit.\n1 upload could not be swept; the server tries again by itself.\n',
+    ])
+  })
+
+  it.each([['--yes'], []])('never says that there was nothing when the server came to nothing: %s', async (...args) => {
+    const { requests } = await serve({ sweepUploads: () => ({ sweep: sampleSweep(), uploads: [], more: true }) })
+    const { code, stdout, stderr } = await partway('sweep', ...args)
+    expect(requests).toHaveLength(1)
+    expect([code, stdout, stderr]).toEqual([1, '', 'The server had no time to look at any upload; run it again.\n'])
+  })
+
+  it('asks again about what there was no time for, and tells of it when nothing gets on any more', async () => {
+    const late = (index: number) => sampleSwept(index, { outcome: 'failed', reason: 'not-in-time' })
+    const replies = [
+      [sampleSwept(1), late(2), late(3), late(4)],
+      [sampleSwept(2), late(3), late(4)],
+      [late(3), late(4)],
+    ]
+    const { requests } = await serve({
+      sweepUploads: () => ({ sweep: sampleSweep(), uploads: replies[requests.length - 1] ?? [], more: true }),
+    })
+    const { code, stdout } = await partway('sweep', '--yes', '--json')
+    const lines = jsonLines(stdout)
+    expect(lines.slice(0, -1).map(({ outcome }) => outcome)).toEqual(['aborted', 'aborted', 'failed', 'failed'])
+    expect(lines.at(-1)).toMatchObject({ examined: 4, aborted: 2, failed: 2, more: true })
+    expect([code, requests.length]).toEqual([1, 3])
   })
 
   it('looks at no more uploads than --limit says', async () => {
@@ -203,14 +230,15 @@ describe('partway orphans', () => {
       return {
         orphans: page % 2 === 0 ? [] : all.slice((page - 1) * 30, (page + 1) * 30),
         compared: 200,
+        unanswered: 0,
         nextCursor: page === 3 ? null : String(page + 1),
       }
     },
     resolveOrphans: ({ body }) => ({
       orphans: body.ids.map((id: string) =>
         id === 'orp_0'
-          ? { id, outcome: 'failed' as const, reason: 'storage-unavailable' as const, uploadId: null }
-          : { id, outcome: 'aborted' as const, reason: 'done' as const, uploadId: null },
+          ? { id, outcome: 'failed' as const, reason: 'storage-unavailable' as const, closedAs: null, uploadId: null }
+          : { id, outcome: 'aborted' as const, reason: 'done' as const, closedAs: null, uploadId: null },
       ),
     }),
   }
@@ -225,6 +253,14 @@ describe('partway orphans', () => {
     )
     const limited = await partway('orphans', '--limit', '2')
     expect(limited.stdout).toMatch(/^KIND .*KEY\nuntracked .*\nuntracked .*\n$/)
+  })
+
+  it('says what OSS gave no answer about, never that all agrees, and fails', async () => {
+    const silent = { orphans: [], compared: 3, unanswered: 2, nextCursor: null }
+    await serve({ listOrphans: () => silent })
+    const stderr = 'OSS gave no usable answer about 2 uploads; the server’s log says why.\n'
+    const all = [['orphans'], ['orphans', '--resolve', 'abort', '--yes']]
+    for (const args of all) expect(await partway(...args)).toEqual({ code: 1, stdout: '', stderr })
   })
 
   it('--resolve acts on what the action fits, in batches of 50 and for sure only with --yes', async () => {

@@ -71,6 +71,23 @@ describe('the list of orphans', () => {
     expect(pages.flatMap(({ orphans }) => orphans.map((one: Orphan) => one.ossUploadId))).toEqual([stray])
   })
 
+  it.each(['1', '2', '200'])('goes past what OSS gives no answer about, %s to a page, and counts it', async (limit) => {
+    const tenant = newTenant()
+    const keys = ['a', 'b', 'c'].map((name) => `uploads/${tenant}/x/${name}`)
+    for (const key of keys) await begin(key, [1])
+    const effect = { kind: 'answer', status: 403, code: 'AccessDenied' } as const
+    for (const key of keys.slice(0, 2)) app().cloud.faults.add({ match: { verb: 'ListParts', key }, effect })
+    const lines = app().logLines.length
+    const pages = await pagesOf(adminOf(tenant), { limit }).finally(() => app().cloud.faults.clear())
+    expect(pages.flatMap(({ orphans }) => orphans.map(({ key }: Orphan) => key))).toEqual(keys.slice(2))
+    expect(pages.reduce((sum, { unanswered }) => sum + unanswered, 0)).toBe(2)
+    const told = app()
+      .logLines.slice(lines)
+      .filter((line) => line.includes('no usable answer about'))
+    expect(told.join('')).toMatch(/ListParts: 403 AccessDenied/)
+    expect(told.join('')).not.toContain(tenant)
+  })
+
   it('has many uploads of one key on several pages, and its row once', async () => {
     const tenant = newTenant()
     const upload = await createFor(userOf(tenant), someBytes(3))
@@ -81,7 +98,7 @@ describe('the list of orphans', () => {
   })
 
   it('is an administrator’s of one tenant for that one alone, and of all for each', async () => {
-    const [own, other] = [newTenant(), `${newTenant()}/with a slash`]
+    const [own, other] = [`${newTenant()}-own`, `${newTenant()}/with a slash`]
     const [mine, theirs] = [await everyKind(own), await everyKind(other)]
     const admin = adminOf(own)
     expect((await admin('listOrphans', { query: { tenant: other } })).body.code).toBe('forbidden')

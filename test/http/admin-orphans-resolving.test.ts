@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { resolveOrphans } from '../../server/admin/resolve-orphans.ts'
 import type { Deps } from '../../server/deps.ts'
-import { type ApiReply, createApi } from '../support/api.ts'
+import type { Principal } from '../../server/principal.ts'
+import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
+import { type ApiReply, createApi, MiB } from '../support/api.ts'
 import { startTestApp } from '../support/app.ts'
 import { putForeignObject, readObject } from '../support/objects.ts'
 import { orphansOf, outcomes, resolve, setUpOrphans } from '../support/orphans.ts'
-import { abortOutside, beginOutside, isThere, putOutside } from '../support/strays.ts'
+import { abortOutside, beginOutside, completeOutside, isThere, putOutside } from '../support/strays.ts'
+import { until } from '../support/until.ts'
 
 /* Orphans that are aborted or closed. */
 
@@ -49,6 +53,30 @@ describe('aborting orphans', () => {
     await endGrants()
     for (const { key, id } of [strays.beside, strays.direct]) expect(await isThere(app().cloud, key, id)).toBe(true)
     expect(outcomes(await resolve(admin, 'abort', [...beside, ...direct]))).toEqual([
+      ['aborted', 'done'],
+      ['aborted', 'done'],
+    ])
+  })
+
+  it('is not done while a part that credentials were used for can still be on its way, however long that takes', async () => {
+    const tenant = newTenant()
+    const { strays, open } = await everyKind(tenant)
+    await userOf(tenant)('grantCredentials', { id: open.id })
+    const admin = adminOf(tenant)
+    const find = async () =>
+      (await orphansOf(admin)).filter(({ ossUploadId: id }) => id === strays.beside.id || id === strays.direct.id)
+    await endGrants('4 hours')
+    const late = await find()
+    expect(late.map(({ actions }) => actions)).toEqual([[], []])
+    for (const dryRun of [true, false]) {
+      expect(outcomes(await resolve(admin, 'abort', late, dryRun))).toEqual([
+        ['left', 'active'],
+        ['left', 'active'],
+      ])
+    }
+    await endGrants('4 hours 6 minutes')
+    expect((await find()).map(({ actions }) => actions)).toEqual([['abort'], ['abort']])
+    expect(outcomes(await resolve(admin, 'abort', late))).toEqual([
       ['aborted', 'done'],
       ['aborted', 'done'],
     ])
@@ -112,6 +140,78 @@ describe('aborting orphans', () => {
     }
   })
 
+  it('is not done while the age of a part cannot be read, whichever it is', async () => {
+    const tenant = newTenant()
+    const key = `uploads/${tenant}/x/a`
+    const id = await begin(key, [1, 2, 3])
+    const orphans = await orphansOf(adminOf(tenant))
+    for (const unreadable of [1, 2, 3]) {
+      const objects: Deps['objects'] = {
+        ...app().deps.objects,
+        listParts: async (...of) => {
+          const page = await app().deps.objects.listParts(...of)
+          const parts = page?.parts.map((part) =>
+            part.partNumber === unreadable ? { ...part, lastModified: 'some day' } : part,
+          )
+          return page && { ...page, parts: parts ?? [] }
+        },
+        close: async () => {},
+      }
+      const odd = await startTestApp({ beside: app(), deps: { objects } })
+      const resolved = await resolve(adminOf(tenant, odd), 'abort', orphans).finally(() => odd.close())
+      expect([unreadable, outcomes(resolved)]).toEqual([unreadable, [['left', 'active']]])
+    }
+    expect(await isThere(app().cloud, key, id)).toBe(true)
+  })
+
+  it('stops between two rounds when credentials were handed out meanwhile, and is told as not done', async () => {
+    const tenant = newTenant()
+    await begin(`direct/${tenant}/alice/a`, [1])
+    const orphans = await orphansOf(adminOf(tenant))
+    let rounds = 0
+    const objects: Deps['objects'] = {
+      ...app().deps.objects,
+      abortUpload: async () => {
+        rounds++
+        await userOf(tenant)('grantDirectCredentials')
+        return 'aborted'
+      },
+      close: async () => {},
+    }
+    const slow = await startTestApp({ beside: app(), deps: { objects } })
+    const resolved = await resolve(adminOf(tenant, slow), 'abort', orphans).finally(() => slow.close())
+    expect([rounds, outcomes(resolved)]).toEqual([1, [['failed', 'credential-alive']]])
+  })
+
+  it('that takes longer than a request should is told as such, and goes on', async () => {
+    const tenant = newTenant()
+    for (const name of ['a', 'b']) await begin(`uploads/${tenant}/x/${name}`, [1])
+    const [slow, quick] = await orphansOf(adminOf(tenant))
+    let release = (): void => {}
+    const stuck = new Promise<void>((done) => {
+      release = done
+    })
+    const { listParts } = app().deps.objects
+    const objects: Deps['objects'] = {
+      ...app().deps.objects,
+      listParts: async (key, ...rest) => {
+        if (key === slow?.key) await stuck
+        return listParts(key, ...rest)
+      },
+    }
+    const boss = { tenant, subject: 'boss', scopes: new Set(['admin']) } as unknown as Principal
+    const input = { body: { action: 'abort', ids: [slow?.id, quick?.id] } } as unknown as Parameters<
+      typeof resolveOrphans
+    >[2]
+    const { body } = await resolveOrphans({ ...app().deps, objects }, boss, input, app().deps, 1_000)
+    expect(outcomes(body.orphans)).toEqual([
+      ['failed', 'not-in-time'],
+      ['aborted', 'done'],
+    ])
+    release()
+    await until(async () => !(await isThere(app().cloud, slow?.key ?? '', slow?.ossUploadId ?? '')))
+  })
+
   it('is told of one that fails, and done with the others', async () => {
     const tenant = newTenant()
     for (const name of ['a', 'b', 'c']) await begin(`uploads/${tenant}/x/${name}`, [1])
@@ -127,8 +227,7 @@ describe('aborting orphans', () => {
     ])
     app().cloud.faults.clear()
     app().cloud.faults.add({ match: { verb: 'ListParts', key }, effect })
-    const reply = await admin('listOrphans')
-    expect([reply.status, reply.body.code]).toEqual([503, 'storage-unavailable'])
+    expect((await admin('listOrphans')).body).toMatchObject({ orphans: [], unanswered: 1 })
     app().cloud.faults.clear()
     expect((await orphansOf(admin)).map((one) => one.key)).toEqual([key])
   })
@@ -158,6 +257,44 @@ describe('closing orphans', () => {
     await resolve(adminOf(tenant), 'close', orphan ? [orphan] : [])
     expect((await userOf(tenant)('getUpload', { id: upload.id })).body.upload.abortReason).toBe('key-taken')
     expect(String(await readObject(app().cloud, upload.key))).toBe('theirs')
+  })
+
+  it('deletes no object that it did not complete itself, not even one of other parts than were agreed', async () => {
+    const tenant = newTenant()
+    const upload = await sent(tenant)
+    await putOutside(app().cloud, upload.key, upload.uploadId, 2, 9)
+    await completeOutside(app().cloud, upload.key, upload.uploadId)
+    await endGrants()
+    const admin = adminOf(tenant)
+    const found = await orphansOf(admin)
+    expect(found.map(({ kind, storedBytes }) => [kind, storedBytes])).toEqual([['completed-outside', MiB + 9]])
+    const closed = { outcome: 'closed', reason: 'done', closedAs: 'integrity', uploadId: upload.id }
+    expect(await resolve(admin, 'close', found, true)).toEqual([{ id: found[0]?.id, ...closed }])
+    expect(await resolve(admin, 'close', found)).toEqual([{ id: found[0]?.id, ...closed }])
+    expect((await userOf(tenant)('getUpload', { id: upload.id })).body.upload).toMatchObject({
+      state: 'aborted',
+      abortReason: 'integrity',
+    })
+    await sql().$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${upload.id}`
+    await recoverUploads(app().deps)
+    expect(await readObject(app().cloud, upload.key)).toHaveLength(MiB + 9)
+    expect(app().logLines.filter((line) => line.includes(upload.id) && line.includes('it is left'))).not.toEqual([])
+  })
+
+  it('says beforehand as what: completed, or why its row is aborted', async () => {
+    const tenant = newTenant()
+    const [whole, gone, taken] = [await sent(tenant), await sent(tenant), await sent(tenant)]
+    await completeOutside(app().cloud, whole.key, whole.uploadId)
+    for (const { key, uploadId } of [gone, taken]) await abortOutside(app().cloud, key, uploadId)
+    await putForeignObject(app().cloud, taken.key, Buffer.from('theirs'))
+    const found = await orphansOf(adminOf(tenant))
+    const closedAs = async (dryRun: boolean) =>
+      Object.fromEntries(
+        (await resolve(adminOf(tenant), 'close', found, dryRun)).map((one) => [one.uploadId, one.closedAs]),
+      )
+    const expected = { [whole.id]: 'completed', [gone.id]: 'upload-gone', [taken.id]: 'key-taken' }
+    expect(await closedAs(true)).toEqual(expected)
+    expect(await closedAs(false)).toEqual(expected)
   })
 
   it('waits for the end of credentials, whose holder may have begun anew under the key', async () => {

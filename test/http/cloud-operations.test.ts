@@ -142,7 +142,7 @@ const uses: Record<string, Use> = {
     const direct = (await apiOf(app, ['credentials:direct'])('grantDirectCredentials')).body
     const strays = [`uploads/acme/${randomUUID()}/a`, `${direct.prefix}${randomUUID()}`]
     for (const key of strays) await beginLongAgo(app.cloud, key, [1])
-    await app.deps.db.prisma.$executeRaw`UPDATE credential_grants SET expires_at = now() - interval '1 second'`
+    await app.deps.db.prisma.$executeRaw`UPDATE credential_grants SET expires_at = now() - interval '5 hours'`
     const admin = apiOf(app, ['admin'])
     const { orphans } = (await admin('listOrphans')).body
     const more = (await admin('listOrphans', { query: { kind: 'direct' } })).body.orphans

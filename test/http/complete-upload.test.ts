@@ -8,6 +8,7 @@ import { recoverUploads } from '../../server/uploads/recover-uploads.ts'
 import { type Api, crc64Of, createApi, createFor, MiB, partOf, sendParts, sha256Of, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { putForeignObject, putPartAround, readObject } from '../support/objects.ts'
+import { completeOutside, putOutside } from '../support/strays.ts'
 
 let app: TestApp
 let second: TestApp
@@ -311,6 +312,24 @@ describe('an upload whose multipart upload is gone', () => {
     const reply = await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
     expect(reply.body.upload).toMatchObject({ state: 'completed', crc64: crc64Of(bytes) })
   })
+
+  it.each(['alive', 'ended'])(
+    'leaves an object of other parts that somebody made of it, credentials %s',
+    async (are) => {
+      const { upload } = await uploaded(7)
+      const row = await rowOf(upload)
+      await putOutside(app.cloud, row.key, row.ossUploadId ?? '', 1, 9)
+      await completeOutside(app.cloud, row.key, row.ossUploadId ?? '')
+      const life = are === 'alive' ? '1 hour' : '-1 hour'
+      await app.deps.db.prisma.$executeRaw`
+      UPDATE uploads SET credentials_alive_until = now() + ${life}::interval WHERE id = ${upload.id}`
+      await api('getUpload', { id: upload.id, query: { reconcile: 'true' } })
+      expect(await rowOf(upload)).toMatchObject({ state: 'aborted', abortReason: 'integrity' })
+      await app.deps.db.prisma.$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${upload.id}`
+      await recoverUploads(app.deps)
+      expect(await readObject(app.cloud, upload.key)).toHaveLength(9)
+    },
+  )
 
   it('answers 410 and ends, once it was aborted behind our back', async () => {
     const { upload } = await uploaded()

@@ -1,12 +1,14 @@
 import type { SweptUpload, Upload } from '@partway/client/contract'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { abortUploads } from '../../server/admin/abort-uploads.ts'
+import { sweepUploads } from '../../server/admin/sweep-uploads.ts'
 import { claimLook } from '../../server/db/look-rows.ts'
 import type { Deps } from '../../server/deps.ts'
 import type { Principal } from '../../server/principal.ts'
 import { forgetOldRows } from '../../server/uploads/forget-old-rows.ts'
 import { type Api, createApi, createFor, MiB, sendParts, someBytes } from '../support/api.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { putOutside } from '../support/strays.ts'
 import { letPass } from '../support/time-passing.ts'
 import { until } from '../support/until.ts'
 
@@ -137,6 +139,9 @@ describe('a sweep on request', () => {
     const whole = await createFor(caller(), bytes)
     await sendParts(caller(), whole, bytes)
     await completeOutside(whole)
+    const other = await createFor(caller(), bytes)
+    await putOutside(app.cloud, other.key, other.uploadId ?? '', 1, 11)
+    await completeOutside(other)
     await app.deps.objects.abortUpload(gone.key, gone.uploadId ?? '')
     await letPass(app, '2 hours')
     await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '1 hour' WHERE id = ${granted.id}`
@@ -146,10 +151,12 @@ describe('a sweep on request', () => {
     const dry = await sweep(admin(), { dryRun: true })
     expect(await everything()).toEqual(before)
     expect(Object.keys(app.cloud.requests.all()).sort()).toEqual(['HeadObject', 'ListParts'])
-    expect(dry.sweep).toMatchObject({ isDryRun: true, examined: 5, aborted: 1, freedBytes: MiB })
+    expect(dry.sweep).toMatchObject({ isDryRun: true, examined: 6, aborted: 1, freedBytes: MiB })
     const wet = await sweep(admin(), {})
     expect(told(wet.uploads)).toEqual(told(dry.uploads))
     expect(await stateOf(stale)).toBe('aborted')
+    // Of other parts than were agreed, but nothing this server made.
+    expect((await app.deps.objects.headObject(other.key))?.sizeBytes).toBe(11)
   })
 
   it('takes the longest idle first, up to the limit, and says whether to ask again', async () => {
@@ -174,6 +181,19 @@ describe('a sweep on request', () => {
     await letPass(app, '2 hours', [stale.id])
     await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() + interval '1 hour' WHERE id <> ${stale.id}`
     expect(told((await sweep(admin(), { limit: 1 })).uploads)).toEqual({ [stale.id]: 'aborted: stale' })
+  })
+
+  it('that takes longer than a request should tells of all it came to, and that there is more', async () => {
+    const all = [await createHolding(), await createHolding()]
+    await letPass(app, '2 hours')
+    const stuck = new Promise<never>(() => {})
+    const objects: Deps['objects'] = { ...app.deps.objects, listParts: () => stuck }
+    const boss = { tenant: 'acme', subject: 'boss', scopes: new Set(['admin']) } as unknown as Principal
+    const input = { body: { olderThanSeconds: 3600, dryRun: true } } as unknown as Parameters<typeof sweepUploads>[2]
+    const { body } = await sweepUploads({ ...app.deps, objects }, boss, input, 300)
+    expect(told(body.uploads)).toEqual(Object.fromEntries(all.map(({ id }) => [id, 'failed: not-in-time'])))
+    expect(body.more).toBe(true)
+    expect(body.sweep).toMatchObject({ examined: 2, failed: 2 })
   })
 
   it('refuses an age below an hour', async () => {

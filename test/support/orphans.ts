@@ -65,12 +65,12 @@ export function setUpOrphans() {
   }
 
   const sql = () => app().deps.db.prisma
-  /** As if every grant and every set of credentials had ended. */
-  async function endGrants(): Promise<void> {
-    await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() - interval '1 second',
-      credentials_alive_until = CASE WHEN credentials_alive_until IS NOT NULL THEN now() - interval '1 second' END
+  /** As if every grant and every set of credentials had ended so long ago; by default so that no request begun with one can still run. */
+  async function endGrants(ago = '5 hours'): Promise<void> {
+    await sql().$executeRaw`UPDATE uploads SET grants_alive_until = now() - ${ago}::interval,
+      credentials_alive_until = CASE WHEN credentials_alive_until IS NOT NULL THEN now() - ${ago}::interval END
       WHERE grants_alive_until IS NOT NULL`
-    await sql().$executeRaw`UPDATE credential_grants SET expires_at = now() - interval '1 second'`
+    await sql().$executeRaw`UPDATE credential_grants SET expires_at = now() - ${ago}::interval`
   }
 
   /** One orphan of each kind and cause, among uploads that are none. */

@@ -162,6 +162,16 @@ describe('the feed of parts', () => {
     expect(held.size).toBe(0)
   })
 
+  it('has no more parts once it is closed, for who waits and for who asks later', async () => {
+    const { prepare } = countingParts()
+    const feed = createPartFeed({ numbers: [1, 2], prepare, askGrant: () => new Promise(() => {}), lookahead: 1 })
+    const waiting = feed.next()
+    await settle()
+    feed.close()
+    expect(await Promise.race([waiting, settle().then(() => 'unsettled')])).toBeUndefined()
+    expect(await Promise.race([feed.next(), settle().then(() => 'unsettled')])).toBeUndefined()
+  })
+
   it('gives memory back when no grant comes', async () => {
     const { held, prepare } = countingParts()
     const feed = createPartFeed({

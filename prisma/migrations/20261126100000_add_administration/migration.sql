@@ -3,6 +3,7 @@ ALTER TABLE "uploads"
     ADD COLUMN "granted_parts" INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN "last_granted_at" TIMESTAMPTZ(3),
     ADD COLUMN "adopted_at" TIMESTAMPTZ(3),
+    ADD COLUMN "lost_at" TIMESTAMPTZ(3),
     -- Bucket and table are compared in the order OSS lists keys: by their bytes.
     ALTER COLUMN "key" TYPE TEXT COLLATE "C";
 
@@ -184,13 +185,13 @@ CREATE INDEX "uploads_uploading_key_idx" ON "uploads"("bucket", "key") WHERE "st
 CREATE INDEX "credential_grants_resource_expires_at_idx" ON "credential_grants"("resource", "expires_at");
 
 -- Administrators' lists: each state in each order, of everybody and of one tenant. What else they filter by stands at the end, so that
--- rows are left out without being looked up.
+-- rows are left out without being looked up; the bucket, for sweeps: the rows of a former one are the most idle and the oldest for ever.
 DROP INDEX "uploads_idle_idx";
-CREATE INDEX "uploads_open_activity_idx" ON "uploads"("state", "last_activity_at", "id", "stored_bytes", "created_at")
+CREATE INDEX "uploads_open_activity_idx" ON "uploads"("state", "last_activity_at", "id", "stored_bytes", "created_at", "bucket")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
 CREATE INDEX "uploads_open_bytes_idx" ON "uploads"("state", "stored_bytes", "id", "last_activity_at", "created_at")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
-CREATE INDEX "uploads_open_created_idx" ON "uploads"("state", "created_at", "id", "last_activity_at", "stored_bytes")
+CREATE INDEX "uploads_open_created_idx" ON "uploads"("state", "created_at", "id", "last_activity_at", "stored_bytes", "bucket")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');
 CREATE INDEX "uploads_tenant_open_activity_idx" ON "uploads"("tenant", "state", "last_activity_at", "id", "stored_bytes", "created_at")
     WHERE "state" IN ('pending', 'uploading', 'completing', 'aborting');

@@ -21,7 +21,11 @@ export const actionWords: Record<OrphanAction, { verb: string; advice: string }>
     advice:
       'The stored parts are deleted at OSS and cannot be brought back. What somebody may still be sending is left.',
   },
-  close: { verb: 'Close', advice: 'The row is made to say what OSS says. At OSS nothing changes.' },
+  close: {
+    verb: 'Close',
+    advice:
+      'Each row is made to say what OSS says: completed where the whole file is there, or else aborted. No object is deleted. Other multipart uploads under the key of an aborted one are discarded at OSS and cannot be brought back.',
+  },
 }
 
 const outcomes: Record<ResolvedOrphan['outcome'], readonly [would: string, was: string]> = {
@@ -38,11 +42,22 @@ const reasons: Record<ResolvedOrphan['reason'], string> = {
   'wrong-action': 'this cannot be done about it',
   'grant-alive': 'a part URL of it can still be used',
   'credential-alive': 'credentials of it can still be used',
-  active: 'it began, or a part of it came, less than an hour ago',
+  active:
+    'it began, or a part of it came, less than an hour ago, or credentials ended so lately that one may be on its way',
   busy: 'something else is being done with it',
   'unknown-owner': 'its key does not tell whose it is',
   'no-parts': 'it has no parts',
   'storage-unavailable': 'OSS cannot be reached',
+  'not-in-time': 'there was no time for it, or it is still under way; ask again',
+}
+
+const ends: Record<NonNullable<ResolvedOrphan['closedAs']>, string> = {
+  completed: 'completed',
+  'upload-gone': 'aborted, as there is nothing at OSS',
+  integrity: 'aborted, as the object at OSS is not the file that was announced; it stays',
+  'key-taken': 'aborted, as somebody else’s object is at OSS; it stays',
+  user: 'aborted',
+  expired: 'aborted',
 }
 
 interface OrphanDialogProps {
@@ -79,9 +94,9 @@ function resolvedReport(
   resolved: readonly ResolvedOrphan[],
   isDryRun: boolean,
 ): ActionReport {
-  const lines = resolved.map(({ id, outcome, reason }): ActionLine => {
+  const lines = resolved.map(({ id, outcome, reason, closedAs }): ActionLine => {
     const orphan = orphans.find((one) => one.id === id)
-    const why = reasons[reason]
+    const why = closedAs === null ? reasons[reason] : ends[closedAs]
     return {
       id,
       name: orphan?.key ?? id,

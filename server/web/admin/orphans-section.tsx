@@ -73,6 +73,8 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
         {list.value && (
           <p class="quiet">
             {list.value.compared.toLocaleString('en')} {list.value.compared === 1 ? 'entry' : 'entries'} compared
+            {list.value.unanswered > 0 &&
+              `; OSS gave no answer about ${list.value.unanswered.toLocaleString('en')} of them, so they are not shown`}
           </p>
         )}
       </form>
@@ -80,9 +82,11 @@ export function OrphansSection({ api, announcer, onChanged }: OrphansSectionProp
         !list.problem && <Placeholder lines={4} />
       ) : orphans.length === 0 ? (
         <p class="empty">
-          {list.value.nextCursor === null && cursors.page === 1
-            ? 'Bucket and table agree.'
-            : 'On this page bucket and table agree.'}
+          {list.value.unanswered > 0
+            ? 'Where OSS answered, bucket and table agree.'
+            : list.value.nextCursor === null && cursors.page === 1
+              ? 'Bucket and table agree.'
+              : 'On this page bucket and table agree.'}
         </p>
       ) : (
         <OrphansTable
