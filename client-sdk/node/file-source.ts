@@ -3,8 +3,8 @@ import { basename, resolve } from 'node:path'
 import type { ByteSource } from '../byte-source.ts'
 import { ClientException } from '../errors.ts'
 
-/** Each stream in flight has two of these: 8 MiB for 32 parts. */
-const pieceBytes = 131_072
+/** Each stream in flight has two of these: 16 MiB for 32 parts. Half as large cost 5 % more processor time, twice as large saved no more. */
+const pieceBytes = 262_144
 
 /**
  * A file as a source, read through one FileHandle. (Not fs.openAsBlob: on Node 20 and 24 it reports sizes modulo 2^32.)
