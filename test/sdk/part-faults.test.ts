@@ -242,7 +242,7 @@ describe('the line to OSS', () => {
 
   it('may be slow: the part is given time until it comes through, and later parts have it from the start', async () => {
     const path = await behind.file(6 * MiB, 'slow.bin')
-    const proxy = await startTcpProxy([Number(new URL(behind.app.cloud.ossUrl).port)], 4 * MiB)
+    const proxy = await startTcpProxy([Number(new URL(behind.app.cloud.ossUrl).port)], 2 * MiB)
     const retried: unknown[] = []
     try {
       const { createHttpTransport } = await import('@partway/client/node')
@@ -258,7 +258,7 @@ describe('the line to OSS', () => {
       const { key } = await client.upload(path, {
         partSizeBytes: 2 * MiB,
         parallel: 1,
-        stallTimeoutMs: 100,
+        stallTimeoutMs: 200,
         onNotice: (notice) => notice.type === 'retry' && retried.push(notice.of),
       }).done
       expect(await behind.objectSha256(key)).toBe(await sha256OfFile(path))

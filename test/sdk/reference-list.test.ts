@@ -416,11 +416,17 @@ describe('NoSuchUpload on resume', () => {
   it('in the middle of sending restarts as well (the reference SDK fails, and heals only in its next run)', async () => {
     const path = await bench.file(sizeBytes, 'gone-midway.bin')
     const notices: UploadNotice[] = []
-    bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 60 } })
+    // So that it is not done before it is gone, and no part that lands meanwhile brings it back.
+    const { faults } = bench.app.cloud
+    const busy = faults.add({
+      match: { verb: 'UploadPart', partNumber: [5, 6, 7] },
+      effect: { kind: 'answer', status: 503, code: 'ServiceUnavailable' },
+    })
     const task = bench.client.upload(path, { ...small, onNotice: (notice) => notices.push(notice) })
-    await until(() => stored() >= 2, 'two parts were stored')
+    await until(() => stored() === 4, 'four parts were stored')
     const { upload } = await bench.client.getUpload(task.id ?? '')
     await bench.app.deps.objects.abortUpload(upload.key, upload.uploadId ?? '')
+    faults.remove(busy)
     await expectWhole(path, task)
     expect(notices.filter(({ type }) => type === 'restarted')).toHaveLength(1)
   })
