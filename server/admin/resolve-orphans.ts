@@ -15,7 +15,7 @@ import { mapInTime } from './map-in-parallel.ts'
 import { type NamedOrphan, readOrphanId } from './orphan-id.ts'
 import { endOf, type FoundOrphan, refusalOf } from './orphan-standing.ts'
 
-const workers = 4
+const workers = 8
 
 type Resolution = Omit<ResolvedOrphan, 'id'>
 
@@ -40,8 +40,8 @@ const failed = (reason: Resolution['reason'], uploadId: string | null = null): R
 /**
  * Adopts, aborts or closes some orphans. Each is asked about anew by its id, so that whatever was listed is believed no longer; one that
  * fails keeps the others from nothing. With `dryRun` all is asked and answered alike, and nothing changed. Answers after `requestMs`: what is
- * not done by then is told as `not-in-time`. Throws `invalid-request` for an
- * id that was not given to this administrator: then nothing is done at all.
+ * not done by then is told as `not-in-time`. Throws `invalid-request` for an id that was not given to this administrator: then nothing
+ * is done at all.
  */
 export async function resolveOrphans(
   deps: Deps,

@@ -102,7 +102,8 @@ async function sweepInBatches(options: SweepOptions, totals: SweepTotals, signal
     const news = reply.uploads.filter(({ id }) => !told.has(id))
     const settled = news.filter(({ reason }) => reason !== 'not-in-time')
     // What there was no time for is asked about again, as long as anything gets on.
-    const uploads = isDryRun || settled.length === 0 ? news : settled
+    const isLast = isDryRun || settled.length === 0 || !reply.more
+    const uploads = isLast ? news : settled
     listing.add(uploads)
     addTotals(totals, uploads)
     for (const { id, outcome } of uploads) if (isKept(outcome)) told.add(id)

@@ -166,6 +166,14 @@ describe('partway sweep', () => {
     expect([code, requests.length]).toEqual([1, 3])
   })
 
+  it('tells of what there was no time for when the server has no more', async () => {
+    const late = sampleSwept(2, { outcome: 'failed', reason: 'not-in-time' })
+    await serve({ sweepUploads: () => ({ sweep: sampleSweep(), uploads: [sampleSwept(1), late], more: false }) })
+    const { code, stdout } = await partway('sweep', '--yes', '--json')
+    expect(jsonLines(stdout).map(({ outcome }) => outcome)).toEqual(['aborted', 'failed', undefined])
+    expect(code).toBe(1)
+  })
+
   it('looks at no more uploads than --limit says', async () => {
     const { requests } = await serve({
       sweepUploads: ({ body }) => ({
@@ -263,15 +271,17 @@ describe('partway orphans', () => {
     for (const args of all) expect(await partway(...args)).toEqual({ code: 1, stdout: '', stderr })
   })
 
-  it('--resolve acts on what the action fits, in batches of 50 and for sure only with --yes', async () => {
+  it('--resolve acts on what the action fits, in batches of 20 and for sure only with --yes', async () => {
     const { requests } = await serve(pages)
     const asked = () => requests.splice(0).flatMap(({ name, body }) => (name === 'resolveOrphans' ? [body] : []))
     const dry = await partway('orphans', '--resolve', 'abort')
     expect(asked().map(({ action, ids, dryRun }) => [action, ids.length, dryRun])).toEqual([
-      ['abort', 50, true],
-      ['abort', 4, true],
-      ['abort', 50, true],
-      ['abort', 4, true],
+      ['abort', 20, true],
+      ['abort', 20, true],
+      ['abort', 14, true],
+      ['abort', 20, true],
+      ['abort', 20, true],
+      ['abort', 14, true],
     ])
     expect(dry.stdout).toMatch(/^WOULD BE .*\nfailed {4}storage-unavailable .*\naborted /)
     expect(dry.stdout).toContain('\n  partway orphans --resolve abort --yes\n')
