@@ -21,7 +21,7 @@ export async function confirmFinished(
   for (let partNumber = 1; partNumber <= ledger.plan.partCount; partNumber++) {
     if (ledger.crc64Of(partNumber) !== undefined) continue
     const { start, end } = partRange(ledger.plan, partNumber)
-    const { crc64 } = await deps.hashing.digest(rangeBody(deps.source, start, end), signal)
+    const crc64 = await deps.hashing.crc64(rangeBody(deps.source, start, end), signal)
     ledger.hashed(partNumber, crc64)
   }
   await deps.source.checkUnchanged()

@@ -8,10 +8,12 @@ export interface PartDigest {
   crc64: bigint
 }
 
-/** Hashes parts, MD5 and CRC-64 in one pass over the bytes. May run on another thread; must let the event loop turn meanwhile. */
+/** Hashes parts. May run on another thread; must let the event loop turn meanwhile. Throws the signal's reason, or what reading the body throws. */
 export interface Hashing {
-  /** Throws the signal's reason, or what reading the body throws. */
+  /** MD5 and CRC-64 in one pass over the bytes. */
   digest(body: PartBody, signal?: AbortSignal): Promise<PartDigest>
+  /** The CRC-64 alone, in a third of the time: enough to know bytes again. */
+  crc64(body: PartBody, signal?: AbortSignal): Promise<bigint>
 }
 
 /** The ETag OSS gives a part with this MD5: upper-case hex. */

@@ -1,4 +1,4 @@
-import { type ByteSource, rangeBody } from './byte-source.ts'
+import { type ByteSource, type PartBody, rangeBody } from './byte-source.ts'
 import type { StoredPart } from './contract/part.ts'
 import { partRange } from './contract/part-plan.ts'
 import { ClientException } from './errors.ts'
@@ -18,9 +18,8 @@ export async function verifySource(
   for (const stored of storedParts) {
     await deps.gate.opened(signal)
     const { start, end } = partRange(deps.ledger.plan, stored.partNumber)
-    const digest = await deps.hashing.digest(rangeBody(deps.source, start, end), signal)
-    const isSame = isDigestOf(stored, digest.md5, digest.crc64)
-    if (isSame && deps.ledger.hashed(stored.partNumber, digest.crc64)) continue
+    const crc64 = await recognize(deps.hashing, stored, rangeBody(deps.source, start, end), signal)
+    if (crc64 !== null && deps.ledger.hashed(stored.partNumber, crc64)) continue
     throw new ClientException(
       'source-changed',
       `The file is not the one this upload was begun with: part ${stored.partNumber} differs from what is stored`,
@@ -29,10 +28,19 @@ export async function verifySource(
 }
 
 /**
- * The CRC-64 decides where OSS reports one: the ETag of a part in an encrypted bucket looks like an MD5 and is none. A part about which
- * OSS tells neither counts as different.
+ * The checksum of `body` when those are the stored bytes, else null. The CRC-64 decides where OSS reports one: the ETag of a part in an
+ * encrypted bucket looks like an MD5 and is none. A part about which OSS tells neither counts as different.
  */
-function isDigestOf(stored: StoredPart, md5: string, crc64: bigint): boolean {
-  if (stored.crc64 !== null) return stored.crc64 === crc64.toString()
-  return stored.etag.toUpperCase() === etagOfMd5(md5)
+async function recognize(
+  hashing: Hashing,
+  stored: StoredPart,
+  body: PartBody,
+  signal: AbortSignal,
+): Promise<bigint | null> {
+  if (stored.crc64 !== null) {
+    const crc64 = await hashing.crc64(body, signal)
+    return stored.crc64 === crc64.toString() ? crc64 : null
+  }
+  const { md5, crc64 } = await hashing.digest(body, signal)
+  return stored.etag.toUpperCase() === etagOfMd5(md5) ? crc64 : null
 }

@@ -1,5 +1,6 @@
+import type { PartBody } from '../byte-source.ts'
 import type { Clock } from '../clock.ts'
-import type { Hashing } from '../hashing.ts'
+import type { Hashing, PartDigest } from '../hashing.ts'
 import { browserClock } from './browser-clock.ts'
 import { lazyModule } from './lazy-module.ts'
 import { createWorkerHashing, WorkerLost } from './worker-hashing.ts'
@@ -29,21 +30,25 @@ export function createBrowserHashing(clock: Clock = browserClock): Hashing {
   let lost = 0
   let nextAtMs = 0
 
+  async function inWorker(body: PartBody, withMd5: boolean, signal?: AbortSignal): Promise<PartDigest | undefined> {
+    const blob = body.blob?.()
+    if (!blob || lost >= maxLost || clock.nowMs() < nextAtMs) return undefined
+    try {
+      const digest = await workers.digest(blob, withMd5, signal)
+      lost = 0
+      return digest
+    } catch (error) {
+      if (!(error instanceof WorkerLost)) throw error
+      if (clock.nowMs() >= nextAtMs) lost += 1
+      nextAtMs = clock.nowMs() + pauseMs
+      return undefined
+    }
+  }
+
   return {
-    async digest(body, signal) {
-      const blob = body.blob?.()
-      if (blob && lost < maxLost && clock.nowMs() >= nextAtMs) {
-        try {
-          const digest = await workers.digest(blob, signal)
-          lost = 0
-          return digest
-        } catch (error) {
-          if (!(error instanceof WorkerLost)) throw error
-          if (clock.nowMs() >= nextAtMs) lost += 1
-          nextAtMs = clock.nowMs() + pauseMs
-        }
-      }
-      return (await loadMainThread(signal)).digest(body, signal)
-    },
+    digest: async (body, signal) =>
+      (await inWorker(body, true, signal)) ?? (await loadMainThread(signal)).digest(body, signal),
+    crc64: async (body, signal) =>
+      (await inWorker(body, false, signal))?.crc64 ?? (await loadMainThread(signal)).crc64(body, signal),
   }
 }

@@ -12,7 +12,7 @@ const wanted = new Set<number>()
 const reply = (message: HashReply) => postMessage(message)
 
 addEventListener('message', ({ data }: MessageEvent<HashCall>) => {
-  if (data.blob) void answer(data.id, data.blob)
+  if (data.blob) void answer(data.id, data.blob, data.withMd5)
   else wanted.delete(data.id)
 })
 setInterval(() => {
@@ -20,9 +20,9 @@ setInterval(() => {
 }, signOfLifeMs)
 reply({})
 
-async function answer(id: number, blob: Blob): Promise<void> {
+async function answer(id: number, blob: Blob, withMd5: boolean): Promise<void> {
   wanted.add(id)
-  const hasher = await hashers.take()
+  const hasher = await hashers.take(undefined, withMd5)
   try {
     for await (const piece of readBlobPieces(blob, pieceBytes)) {
       if (!wanted.has(id)) return

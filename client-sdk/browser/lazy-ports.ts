@@ -45,7 +45,10 @@ export function createXhrTransport(reached?: Set<string>): PartTransport {
  */
 export function createBrowserHashing(): Hashing {
   const hashing = later((ports) => ports.createBrowserHashing())
-  return { digest: async (body, signal) => (await hashing(signal)).digest(body, signal) }
+  return {
+    digest: async (body, signal) => (await hashing(signal)).digest(body, signal),
+    crc64: async (body, signal) => (await hashing(signal)).crc64(body, signal),
+  }
 }
 
 /** Records in IndexedDB; where that fails in localStorage, or else until the page is closed. */

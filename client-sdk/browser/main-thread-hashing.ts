@@ -1,4 +1,5 @@
-import type { Hashing } from '../hashing.ts'
+import type { PartBody } from '../byte-source.ts'
+import type { Hashing, PartDigest } from '../hashing.ts'
 import { createPartHashers } from './part-hasher.ts'
 
 /** Little enough to take a few ms on a slow phone without WebAssembly. */
@@ -9,26 +10,30 @@ const turnMs = 5
 /** Hashes where the page itself runs, a few milliseconds at a time: for browsers or policies that refuse workers. */
 export function createMainThreadHashing(): Hashing {
   const hashers = createPartHashers()
-  return {
-    async digest(body, signal) {
-      const hasher = await hashers.take(signal)
-      try {
-        signal?.throwIfAborted()
-        let turnEndsAt = performance.now() + turnMs
-        for await (const piece of body.stream()) {
-          for (let start = 0; start < piece.byteLength; start += stepBytes) {
-            hasher.update(piece.subarray(start, start + stepBytes))
-            if (performance.now() < turnEndsAt) continue
-            await nextTurn()
-            signal?.throwIfAborted()
-            turnEndsAt = performance.now() + turnMs
-          }
+
+  async function hash(body: PartBody, withMd5: boolean, signal?: AbortSignal): Promise<PartDigest> {
+    const hasher = await hashers.take(signal, withMd5)
+    try {
+      signal?.throwIfAborted()
+      let turnEndsAt = performance.now() + turnMs
+      for await (const piece of body.stream()) {
+        for (let start = 0; start < piece.byteLength; start += stepBytes) {
+          hasher.update(piece.subarray(start, start + stepBytes))
+          if (performance.now() < turnEndsAt) continue
+          await nextTurn()
+          signal?.throwIfAborted()
+          turnEndsAt = performance.now() + turnMs
         }
-        return hasher.digest()
-      } finally {
-        hashers.give(hasher)
       }
-    },
+      return hasher.digest()
+    } finally {
+      hashers.give(hasher)
+    }
+  }
+
+  return {
+    digest: (body, signal) => hash(body, true, signal),
+    crc64: async (body, signal) => (await hash(body, false, signal)).crc64,
   }
 }
 

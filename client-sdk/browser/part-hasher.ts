@@ -6,8 +6,8 @@ import type { PartDigest } from '../hashing.ts'
 
 /** MD5 and CRC-64 of one run of bytes after another. */
 export interface PartHasher {
-  /** Forgets what came before. */
-  begin(): void
+  /** Forgets what came before. Without MD5, `digest` tells that of nothing. */
+  begin(withMd5?: boolean): void
   update(bytes: Uint8Array): void
   digest(): PartDigest
 }
@@ -18,7 +18,7 @@ export interface PartHasher {
  */
 export interface PartHashers {
   /** A hasher that begins anew, when one is free; rejects with the signal's reason when it aborts first. */
-  take(signal?: AbortSignal): Promise<PartHasher>
+  take(signal?: AbortSignal, withMd5?: boolean): Promise<PartHasher>
   give(hasher: PartHasher): void
 }
 
@@ -64,9 +64,9 @@ export function createPartHashers(): PartHashers {
   }
 
   return {
-    async take(signal) {
+    async take(signal, withMd5) {
       const hasher = await next(signal)
-      hasher.begin()
+      hasher.begin(withMd5)
       return hasher
     },
     give(hasher) {
@@ -79,13 +79,15 @@ export function createPartHashers(): PartHashers {
 
 async function compiledHasher(): Promise<PartHasher> {
   const [md5, crc64] = await Promise.all([createMD5(), createCRC64()])
+  let hasMd5 = true
   return {
-    begin() {
+    begin(withMd5 = true) {
+      hasMd5 = withMd5
       md5.init()
       crc64.init()
     },
     update(bytes) {
-      md5.update(bytes)
+      if (hasMd5) md5.update(bytes)
       crc64.update(bytes)
     },
     digest: () => ({ md5: base64(md5.digest('binary')), crc64: BigInt(`0x${crc64.digest()}`) }),
@@ -96,13 +98,15 @@ async function compiledHasher(): Promise<PartHasher> {
 export function plainHasher(): PartHasher {
   let md5 = plainMd5.create()
   let crc64 = 0n
+  let hasMd5 = true
   return {
-    begin() {
+    begin(withMd5 = true) {
+      hasMd5 = withMd5
       md5 = plainMd5.create()
       crc64 = 0n
     },
     update(bytes) {
-      md5.update(bytes)
+      if (hasMd5) md5.update(bytes)
       crc64 = plainCrc64(bytes, crc64)
     },
     digest: () => ({ md5: base64(md5.digest()), crc64 }),

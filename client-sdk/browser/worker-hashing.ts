@@ -7,8 +7,8 @@ import { type HashCall, type HashReply, signOfLifeMs } from './hash-messages.ts'
 export class WorkerLost extends Error {}
 
 export interface WorkerHashing {
-  /** Throws ClientException when the Blob cannot be read, {@link WorkerLost}, or the signal's reason. */
-  digest(blob: Blob, signal: AbortSignal | undefined): Promise<PartDigest>
+  /** Without MD5, that of nothing comes back. Throws ClientException when the Blob cannot be read, {@link WorkerLost}, or the signal's reason. */
+  digest(blob: Blob, withMd5: boolean, signal: AbortSignal | undefined): Promise<PartDigest>
 }
 
 interface Job {
@@ -79,7 +79,7 @@ export function createWorkerHashing(start: () => Worker): WorkerHashing {
   }
 
   return {
-    digest(blob, signal) {
+    digest(blob, withMd5, signal) {
       return new Promise((resolve, reject) => {
         signal?.throwIfAborted()
         const hashing = started()
@@ -103,7 +103,7 @@ export function createWorkerHashing(start: () => Worker): WorkerHashing {
             reject(error)
           },
         })
-        say({ id, blob })
+        say({ id, blob, withMd5 })
         if (jobs.size === 1) watch()
       })
     },

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { IHasher } from 'hash-wasm'
+import type { PartBody } from '../byte-source.ts'
 import type { Hashing } from '../hashing.ts'
 
 /** Bytes hashed before the event loop may turn: about 4 ms, so that sockets are fed and signals heard. */
@@ -15,26 +16,33 @@ export function createNodeHashing(): Hashing {
   // Finished ones are used again: making a WebAssembly instance costs more than hashing a small part.
   const free: IHasher[] = []
   const takeCrc64 = async () => free.pop() ?? (await import('hash-wasm/dist/crc64.umd.min.js')).default.createCRC64()
+
+  async function crc64Of(body: PartBody, signal?: AbortSignal, md5?: Hash): Promise<bigint> {
+    signal?.throwIfAborted()
+    const crc64 = (await takeCrc64()).init()
+    try {
+      let bytes = 0
+      for await (const piece of body.stream()) {
+        md5?.update(piece)
+        crc64.update(piece)
+        bytes += piece.byteLength
+        if (bytes < turnBytes) continue
+        bytes = 0
+        await setImmediate()
+        signal?.throwIfAborted()
+      }
+      return BigInt(`0x${crc64.digest()}`)
+    } finally {
+      free.push(crc64)
+    }
+  }
+
   return {
     async digest(body, signal) {
-      signal?.throwIfAborted()
       const md5 = createHash('md5')
-      const crc64 = (await takeCrc64()).init()
-      try {
-        let bytes = 0
-        for await (const piece of body.stream()) {
-          md5.update(piece)
-          crc64.update(piece)
-          bytes += piece.byteLength
-          if (bytes < turnBytes) continue
-          bytes = 0
-          await setImmediate()
-          signal?.throwIfAborted()
-        }
-        return { md5: md5.digest('base64'), crc64: BigInt(`0x${crc64.digest()}`) }
-      } finally {
-        free.push(crc64)
-      }
+      const crc64 = await crc64Of(body, signal, md5)
+      return { md5: md5.digest('base64'), crc64 }
     },
+    crc64: (body, signal) => crc64Of(body, signal),
   }
 }
