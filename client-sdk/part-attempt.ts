@@ -35,23 +35,25 @@ export class Stalled extends TransportException {
 const wakeMs = 5000
 
 /**
- * Waits until a part may go out: not paused, a network there, a place free. None of that is part of an outage, unless the place was held
- * by parts that broke too. Resolves with what gives the place back.
+ * Waits until a part may go out: not paused, a network there, a place free. None of that is part of an outage, except for what was one
+ * for those that held the place and broke too. Resolves with what gives the place back.
  */
 export async function takePlace(deps: PartAttemptDeps, streak: RetryStreak, signal: AbortSignal): Promise<() => void> {
-  const leaveOutWait = async <Result>(wait: () => Promise<Result>, isOutage = () => false): Promise<Result> => {
-    const sinceMs = deps.clock.nowMs()
-    const result = await wait()
-    if (!isOutage()) streak.leaveOut(deps.clock.nowMs() - sinceMs)
-    return result
-  }
-  await leaveOutWait(async () => {
-    await deps.gate.opened(signal)
-    await deps.clock.online(signal)
-  })
-  const leave = await leaveOutWait(() => deps.window.enter(signal), deps.window.isDown)
+  const { window, clock } = deps
+  const sinceMs = clock.nowMs()
+  await deps.gate.opened(signal)
+  await clock.online(signal)
+  const enteringMs = clock.nowMs()
+  const leftOutBefore = window.leftOutMs()
+  const leave = await window.enter(signal)
   try {
-    const free = await leaveOutWait(async () => deps.limiter?.acquire(deps.run, signal))
+    const enteredMs = clock.nowMs()
+    const waitedMs = enteredMs - enteringMs
+    const noOutageMs = window.isDown() ? Math.min(waitedMs, window.leftOutMs() - leftOutBefore) : waitedMs
+    const free = await deps.limiter?.acquire(deps.run, signal)
+    const limitedMs = clock.nowMs() - enteredMs
+    window.leaveOut(limitedMs)
+    streak.leaveOut(enteringMs - sinceMs + noOutageMs + limitedMs)
     return () => {
       free?.()
       leave()
@@ -107,6 +109,7 @@ export async function attemptPart(
     clearTimeout(timer)
     forgetWake?.()
     streak.leaveOut(movedAtMs - startedAtMs)
+    deps.window.leaveOut(movedAtMs - startedAtMs)
     link.release()
   }
 }

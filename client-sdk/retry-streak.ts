@@ -21,7 +21,7 @@ export interface RetryStreak {
   leaveOut(ms: number): void
   /**
    * Waits until the next attempt is due, or throws `error` when there should be none. `rest` is another way to wait: it says with true
-   * that what failed has been seen to work since, and the failures are then in a row no more.
+   * that an outage is over. The next one has its own time then, and its back-offs begin small; attempts are counted on.
    */
   waitOrThrow(
     error: ClientException | ServiceException,
@@ -38,20 +38,23 @@ export function createRetryStreak(
   onRetry?: (notice: RetryNotice) => void,
 ): RetryStreak {
   let failures = 0
-  let firstFailureMs = 0
+  let failuresOfOutage = 0
+  let outageBeganMs = 0
   return {
     leaveOut(ms) {
       // Before the first failure there is nothing to leave it out of.
-      if (failures > 0) firstFailureMs += ms
+      if (failuresOfOutage > 0) outageBeganMs += ms
     },
     async waitOrThrow(error, failure, signal, rest) {
       failures += 1
-      if (failures === 1) firstFailureMs = clock.nowMs()
-      const delayMs = retryDelayMs(policy, failures, clock.nowMs() - firstFailureMs, failure, clock.random())
-      if (delayMs === null) throw error
+      failuresOfOutage += 1
+      if (failuresOfOutage === 1) outageBeganMs = clock.nowMs()
+      const elapsedMs = clock.nowMs() - outageBeganMs
+      const delayMs = retryDelayMs(policy, failuresOfOutage, elapsedMs, failure, clock.random())
+      if (delayMs === null || failures >= policy.maxAttempts) throw error
       onRetry?.({ type: 'retry', of, failures, delayMs, error })
       if (!rest) await clock.sleep(delayMs, signal)
-      else if (await rest(delayMs)) failures = 0
+      else if (await rest(delayMs)) failuresOfOutage = 0
     },
   }
 }

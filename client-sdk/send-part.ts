@@ -53,7 +53,12 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
     const free = await takePlace(deps, streak, signal)
     try {
       if (deps.ages.isNearEnd(grant)) grant = await renew()
-      return await attemptPart(deps, { ...part, grant, body }, { stallMs, streak }, signal)
+      const reply = await attemptPart(deps, { ...part, grant, body }, { stallMs, streak }, signal)
+      if (reply.status === 200) deps.window.stored()
+      return reply
+    } catch (error) {
+      if (error instanceof TransportException) deps.window.broke()
+      throw error
     } finally {
       free()
     }
@@ -65,7 +70,6 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       const refusal = ossErrorFromReply(reply, part.partNumber, deps.serverClock.nowMs())
       const verdict = judgePartReply(reply, refusal.code, part.digest)
       if (verdict === 'stored') {
-        deps.window.stored()
         if (!reply.header('etag') && !reply.header('x-oss-hash-crc64ecma')) deps.onHeadersHidden?.()
         return deps.meter.stored(part.partNumber, body.sizeBytes)
       }
@@ -90,7 +94,6 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (signal.aborted) throw signal.reason
       if (thrown === pausedReason) continue
       if (!(thrown instanceof TransportException)) throw thrown
-      deps.window.broke()
       if (thrown instanceof Stalled) stallMs = Math.max(stallMs, Math.min(longestWaitMs, 2 * stallMs))
       if (thrown.isOpaque && freeRenewals > 0) {
         const reason = await deps.explainFailure?.(grant.url, 'oss', signal)

@@ -5,11 +5,15 @@ import type { Clock } from './clock.ts'
 export interface SendWindow {
   /** Resolves with what gives the place back, when there is one. Rejects with the signal's reason when that aborts first. */
   enter(signal: AbortSignal): Promise<() => void>
-  /** OSS has a part. */
+  /** OSS has a part. Said before its place is given back, as `broke` is: whoever comes next shall know. */
   stored(): void
   /** A part in flight got no answer. */
   broke(): void
-  /** More than one part broke, and none was stored since. */
+  /** Those in flight spent so long on what is no outage: their bytes moved, or they waited for something else. */
+  leaveOut(ms: number): void
+  /** All that was left out so far. */
+  leftOutMs(): number
+  /** Parts broke more than once, and none was stored since. */
   isDown(): boolean
   /** Resolves after `ms` with false, or with true as soon as an outage is over: whoever waits for nothing else need wait no longer. */
   rest(ms: number, signal: AbortSignal): Promise<boolean>
@@ -29,7 +33,10 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
   /** What the window opens to after an outage, part by part. */
   let quickSize = parallel
   let inFlight = 0
+  // Those of before an outage hold no place: they may stand still for minutes on connections that died without a word.
+  let outages = 0
   let breaks = 0
+  let leftOut = 0
   const waiting = new Set<() => void>()
   const resting = new Set<() => void>()
 
@@ -42,8 +49,8 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
     }
   }
 
-  function leave() {
-    inFlight -= 1
+  function leave(outagesBefore: number) {
+    if (outagesBefore === outages) inFlight -= 1
     admit()
   }
 
@@ -57,7 +64,8 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
         })
         const go = () => {
           forget()
-          resolve(leave)
+          const outagesBefore = outages
+          resolve(() => leave(outagesBefore))
         }
         waiting.add(go)
         admit()
@@ -73,7 +81,13 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
       if (breaks !== breaksOfALine) return
       quickSize = Math.max(1, Math.floor(size / 2))
       size = 1
+      outages += 1
+      inFlight = 0
     },
+    leaveOut(ms) {
+      leftOut += ms
+    },
+    leftOutMs: () => leftOut,
     isDown: () => breaks >= breaksOfALine,
     async rest(ms, signal) {
       const link = linkSignals(signal)
@@ -86,7 +100,8 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
       try {
         await clock.sleep(ms, link.signal)
       } catch (error) {
-        if (signal.aborted || !isOver) throw error
+        if (signal.aborted) throw signal.reason
+        if (!isOver) throw error
       } finally {
         resting.delete(wake)
         link.release()

@@ -56,7 +56,7 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
   const deps: SendPartDeps = {
     source,
     plan: { sizeBytes: 8, partSizeBytes: 8, partCount: 1 },
-    hashing: { digest: async () => ({ md5: 'AAAAAAAAAAAAAAAAAAAAAA==', crc64: 1n }) },
+    hashing: { digest: async () => ({ md5: 'AAAAAAAAAAAAAAAAAAAAAA==', crc64: 1n }), crc64: async () => 1n },
     transport: {
       async send(request) {
         urls.push(request.url)
@@ -341,35 +341,56 @@ describe('one part', () => {
     expect(taken).toBe(0)
   })
 
-  describe('behind another part that holds the only place for longer than an outage may last', () => {
-    const sendBehind = async (other: (deps: SendPartDeps) => void) => {
+  describe('behind another one that holds the only place for longer than an outage may last', () => {
+    /** Both fail at first, and then the other one has the place; `attempt` is what becomes of it there. */
+    const sendBehind = async (attempt: (pass: () => void) => Attempt) => {
       let nowMs = 0
-      let leave: (() => void) | undefined
-      const sleep = async () => {
-        if (leave) return
-        // After the first failure: another part fails too, and its next attempt has the place.
-        deps.window.broke()
-        leave = await deps.window.enter(controller.signal)
+      const budgetMs = 60_000
+      const pass = () => {
+        nowMs += 2 * budgetMs
       }
-      const clock = { ...systemClock, nowMs: () => nowMs, sleep }
-      const { run, deps, controller, urls } = setUp([fails(false), fails(false), stored], { clock })
-      const sending = run().then(
-        () => 'stored',
-        (error) => error.code,
+      const { run, urls } = setUp([fails(false), fails(false), attempt(pass), fails(false), stored], {
+        clock: { ...systemClock, nowMs: () => nowMs, sleep: async () => {} },
+        retry: { baseMs: 1, capMs: 10, maxAttempts: 9, budgetMs },
+      })
+      const endings = [run(), run()].map((sending) =>
+        sending.then(
+          () => 'stored',
+          (error) => error.code,
+        ),
       )
-      await until(() => leave !== undefined)
-      nowMs += 2 * deps.retry.budgetMs
-      other(deps)
-      leave?.()
-      return [await sending, urls.length]
+      return [...(await Promise.all(endings)), urls.length]
     }
 
-    it('gives up when that one broke too', async () => {
-      expect(await sendBehind(({ window }) => window.broke())).toEqual(['network', 2])
+    it('gives up when nothing moved there either', async () => {
+      const standsStill =
+        (pass: () => void): Attempt =>
+        async () => {
+          pass()
+          throw new TransportException('ECONNRESET')
+        }
+      expect(await sendBehind(standsStill)).toEqual(['network', 'network', 4])
     })
 
     it('goes on when that one was stored: there was no outage', async () => {
-      expect(await sendBehind(({ window }) => window.stored())).toEqual(['stored', 3])
+      const isStored =
+        (pass: () => void): Attempt =>
+        async (request) => {
+          pass()
+          return stored(request)
+        }
+      expect(await sendBehind(isStored)).toEqual(['stored', 'stored', 5])
+    })
+
+    it('goes on when bytes of that one moved until it broke too', async () => {
+      const moves =
+        (pass: () => void): Attempt =>
+        async ({ onProgress }) => {
+          pass()
+          onProgress(4)
+          throw new TransportException('ECONNRESET')
+        }
+      expect(await sendBehind(moves)).toEqual(['stored', 'stored', 6])
     })
   })
 })

@@ -123,21 +123,41 @@ describe('the window of parts in flight', () => {
       expect(await windowOf(4).rest(1, living)).toBe(false)
     })
 
-    it('counts failures anew after an outage, so that the last part does not wait longest', async () => {
-      const window = windowOf(4, asleep)
-      const policy = { baseMs: 400, capMs: 10_000, maxAttempts: 4, budgetMs: 120_000 }
-      const told: number[] = []
-      const streak = createRetryStreak(asleep, policy, 1, ({ failures }) => told.push(failures))
+    it('begins with small back-offs and a time of its own in the next outage, and counts attempts on', async () => {
+      let nowMs = 0
+      const clock = { ...asleep, nowMs: () => nowMs, random: () => 0.9999 }
+      const window = windowOf(4, clock)
+      const policy = { baseMs: 400, capMs: 10_000, maxAttempts: 5, budgetMs: 120_000 }
+      const told: number[][] = []
+      const streak = createRetryStreak(clock, policy, 1, ({ failures, delayMs }) => told.push([failures, delayMs]))
       const error = new ClientException('network', 'Part 1: ECONNRESET')
       const fail = (rest: () => Promise<boolean>) => streak.waitOrThrow(error, {}, living, rest)
       await fail(async () => false)
       await fail(async () => false)
       times(2, window.broke)
       const third = fail(() => window.rest(10_000, living))
+      nowMs += policy.budgetMs - 1
       window.stored()
       await third
+      nowMs += 1
       await fail(async () => false)
-      expect(told).toEqual([1, 2, 3, 1])
+      expect(told).toEqual([
+        [1, 399],
+        [2, 799],
+        [3, 1599],
+        [4, 399],
+      ])
+      await expect(fail(async () => true)).rejects.toBe(error)
     })
+  })
+
+  it('has room for the next attempts while those of before the outage stand still', async () => {
+    const window = windowOf(4)
+    const { signal } = new AbortController()
+    const leaves = await Promise.all(Array.from({ length: 4 }, () => window.enter(signal)))
+    times(2, window.broke)
+    expect(await placesOf(window)).toBe(1)
+    for (const leave of leaves) leave()
+    expect(await placesOf(window)).toBe(1)
   })
 })
