@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Instant, UploadId } from './primitives.ts'
+import { ByteCount, Instant, UploadId } from './primitives.ts'
 import { AbortReason, UploadState } from './upload.ts'
 
 /** What of an object is not as it was completed. */
@@ -18,17 +18,36 @@ export const ObjectChange = z
   .meta({ id: 'ObjectChange' })
 export type ObjectChange = z.infer<typeof ObjectChange>
 
-export const AdminEvent = z
+/** An object that lies under the key of an upload that ended without one. */
+export const ObjectLeft = z
   .object({
-    id: z.string().meta({ description: 'Of this event, and of no other.' }),
-    kind: z.enum(['object-changed']).meta({
-      description: '`object-changed`: an object is not what was completed. Its credentials’ holder could do that.',
-    }),
-    tenant: z.string(),
-    uploadId: UploadId.nullable(),
-    detail: ObjectChange,
-    createdAt: Instant,
+    bucket: z.string(),
+    key: z.string(),
+    reason: AbortReason.meta({ description: 'Why the upload ended.' }),
+    sizeBytes: ByteCount.meta({ description: 'Of the object; the upload’s own may be another.' }),
   })
+  .meta({ id: 'ObjectLeft' })
+export type ObjectLeft = z.infer<typeof ObjectLeft>
+
+const ofEvent = { id: z.string().meta({ description: 'Of this event, and of no other.' }), createdAt: Instant }
+const objectChanged = {
+  kind: z.literal('object-changed').meta({
+    description: 'An object is not what was completed. Its credentials’ holder could do that.',
+  }),
+  detail: ObjectChange,
+}
+const objectLeft = {
+  kind: z.literal('object-left').meta({
+    description:
+      'An upload ended without an object, but somebody else had completed it: the object stays, and is billed.',
+  }),
+  detail: ObjectLeft,
+}
+
+const ofTenant = { ...ofEvent, tenant: z.string(), uploadId: UploadId.nullable() }
+
+export const AdminEvent = z
+  .discriminatedUnion('kind', [z.object({ ...ofTenant, ...objectChanged }), z.object({ ...ofTenant, ...objectLeft })])
   .meta({ id: 'AdminEvent', description: 'Something an administrator should know about.' })
 export type AdminEvent = z.infer<typeof AdminEvent>
 
@@ -41,12 +60,11 @@ export const StateChange = z
   .meta({ id: 'StateChange' })
 export type StateChange = z.infer<typeof StateChange>
 
-const ofUpload = { id: AdminEvent.shape.id, createdAt: Instant }
-
 export const UploadEvent = z
   .discriminatedUnion('kind', [
-    z.object({ ...ofUpload, kind: z.literal('state-changed'), detail: StateChange }),
-    z.object({ ...ofUpload, kind: z.literal('object-changed'), detail: ObjectChange }),
+    z.object({ ...ofEvent, kind: z.literal('state-changed'), detail: StateChange }),
+    z.object({ ...ofEvent, ...objectChanged }),
+    z.object({ ...ofEvent, ...objectLeft }),
   ])
   .meta({ id: 'UploadEvent', description: 'What happened to one upload.' })
 export type UploadEvent = z.infer<typeof UploadEvent>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ObjectChange, StateChange } from './event.ts'
+import { ObjectChange, ObjectLeft, StateChange } from './event.ts'
 import { ByteCount, Crc64, Instant, UploadId } from './primitives.ts'
 import { UploadState } from './upload.ts'
 
@@ -34,6 +34,11 @@ export const WebhookMessage = z
       type: z.literal('object.changed'),
       timestamp: Instant,
       data: z.object({ ...about, ...ObjectChange.shape }),
+    }),
+    z.object({
+      type: z.literal('object.left'),
+      timestamp: Instant,
+      data: z.object({ ...about, ...ObjectLeft.shape }),
     }),
   ])
   .meta({ id: 'WebhookMessage' })

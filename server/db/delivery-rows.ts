@@ -1,4 +1,4 @@
-import type { ObjectChange, StateChange } from '@partway/client/contract'
+import type { ObjectChange, ObjectLeft, StateChange } from '@partway/client/contract'
 import { Prisma } from '../../prisma/generated/client.ts'
 import type { Queries } from './client.ts'
 
@@ -21,7 +21,11 @@ export type DueEvent = {
   sizeBytes: number | null
   etag: string | null
   crc64: string | null
-} & ({ kind: 'state-changed'; detail: StateChange } | { kind: 'object-changed'; detail: ObjectChange })
+} & (
+  | { kind: 'state-changed'; detail: StateChange }
+  | { kind: 'object-changed'; detail: ObjectChange }
+  | { kind: 'object-left'; detail: ObjectLeft }
+)
 
 /**
  * Takes up to `limit` events that are due, the longest overdue first, and of each upload at most its earliest, for `leaseSeconds`. Instances

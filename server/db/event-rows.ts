@@ -8,10 +8,16 @@ import type { HeldRow } from './upload-rows.ts'
 /** One thing that an object should be and is not. Values as OSS tells them; null: it tells none. */
 export type ObjectDifference = ObjectChange['differences'][number]
 
-export type EventRow = Omit<AdminEvent, 'createdAt'> & { createdAt: Date }
+/** The instant as the database has it; each kind keeps its own detail. */
+type Dated<Event> = Event extends unknown ? Omit<Event, 'createdAt'> & { createdAt: Date } : never
+
+export type EventRow = Dated<AdminEvent>
 
 const isHeldAndCompleted = ({ id, lease }: HeldRow) =>
   Prisma.sql`id = ${id} AND lease = ${lease} AND state = 'completed'`
+
+/** When the webhook is to be told of an event that is written now: at once, if one has been seen within a day. */
+const dueAt = Prisma.sql`CASE WHEN EXISTS (SELECT FROM webhooks WHERE seen_at > now() - interval '1 day') THEN now() END`
 
 /** Nothing more is due on a completed row whose lease the caller holds. */
 export async function closeCompleted(sql: Queries, held: HeldRow): Promise<void> {
@@ -31,7 +37,20 @@ export async function recordObjectChanged(
     INSERT INTO events (kind, tenant, upload_id, detail, due_at)
     SELECT 'object-changed', tenant, id,
       jsonb_build_object('bucket', bucket, 'key', key, 'differences', ${JSON.stringify(differences)}::jsonb),
-      CASE WHEN EXISTS (SELECT FROM webhooks WHERE seen_at > now() - interval '1 day') THEN now() END FROM closed`
+      ${dueAt} FROM closed`
+  return recorded === 1
+}
+
+/** Records that an object lies under the key of an upload that ended without one, and is left there. True once per upload, whoever sees it
+ *  and however often: the index `events_object_left_key` allows one. Written under the lock of the row, as all of its events are. */
+export async function recordObjectLeft(sql: Queries, uploadId: string, sizeBytes: number): Promise<boolean> {
+  const recorded = await sql.$executeRaw`
+    WITH ended AS (SELECT id, tenant, bucket, key, abort_reason FROM uploads WHERE id = ${uploadId} FOR UPDATE)
+    INSERT INTO events (kind, tenant, upload_id, detail, due_at)
+    SELECT 'object-left', tenant, id,
+      jsonb_build_object('bucket', bucket, 'key', key, 'reason', abort_reason, 'sizeBytes', ${sizeBytes}::bigint),
+      ${dueAt} FROM ended
+    ON CONFLICT (upload_id) WHERE kind = 'object-left' DO NOTHING`
   return recorded === 1
 }
 
@@ -53,9 +72,6 @@ export function listEventRows(
 
 /** An event of one upload, as the contract has it. */
 export type UploadEventRow = Dated<UploadEvent>
-
-/** The instant as the database has it; each kind keeps its own detail. */
-type Dated<Event> = Event extends unknown ? Omit<Event, 'createdAt'> & { createdAt: Date } : never
 
 /** What happened to one upload, oldest first; of more than `limit` events the latest. */
 export function findEventsOfUpload(sql: Queries, uploadId: string, limit: number): Promise<UploadEventRow[]> {

@@ -1,3 +1,4 @@
+import { recordObjectLeft } from '../db/event-rows.ts'
 import type { UploadRow } from '../db/upload-row.ts'
 import { closeAborted, markAborted, setDue } from '../db/upload-rows.ts'
 import type { Deps } from '../deps.ts'
@@ -57,11 +58,12 @@ async function discardParts(deps: Deps, row: UploadRow): Promise<boolean> {
 }
 
 /** What was given up must not look finished: its object is deleted. But where nobody gave it up, and it was not this server that completed it,
- *  somebody else did and may count on the object. `aborted` is final, so it is left where it is, and told. */
+ *  somebody else did and may count on the object. `aborted` is final, so it is left where it is, and becomes an event, once. */
 async function settleOwnObject(deps: Deps, row: UploadRow): Promise<void> {
   const object = await deps.objects.headObject(row.key)
   if (object?.uploadTag !== row.id) return
   if (isUnwanted(row)) return deps.objects.deleteObject(row.key)
+  if (!(await recordObjectLeft(deps.db.prisma, row.id, object.sizeBytes))) return
   const { id: uploadId, key, abortReason: reason } = row
   deps.log.error({ uploadId, key, reason }, 'the object of an upload that ended without one is there; it is left')
 }

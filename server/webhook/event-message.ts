@@ -14,6 +14,9 @@ function wireMessage(event: DueEvent): WebhookMessage {
   if (event.kind === 'object-changed') {
     return { type: 'object.changed', timestamp, data: { ...about, ...event.detail } }
   }
+  if (event.kind === 'object-left') {
+    return { type: 'object.left', timestamp, data: { ...about, ...event.detail } }
+  }
   const { from, to, abortReason } = event.detail
   // The row may say more by now than it did then.
   const object = to === 'completed' ? { etag: event.etag, crc64: event.crc64 } : { etag: null, crc64: null }

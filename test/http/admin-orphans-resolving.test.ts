@@ -275,10 +275,19 @@ describe('closing orphans', () => {
       state: 'aborted',
       abortReason: 'integrity',
     })
+    const eventsLeft = async () =>
+      (await admin('getAdminUpload', { id: upload.id })).body.events.filter(
+        ({ kind }: { kind: string }) => kind === 'object-left',
+      )
+    // Not the size that was agreed: the object's, which is billed.
+    const detail = { bucket: upload.bucket, key: upload.key, reason: 'integrity', sizeBytes: MiB + 9 }
+    expect(await eventsLeft()).toMatchObject([{ detail }])
     await sql().$executeRaw`UPDATE uploads SET due_at = now() WHERE id = ${upload.id}`
     await recoverUploads(app().deps)
     expect(await readObject(app().cloud, upload.key)).toHaveLength(MiB + 9)
-    expect(app().logLines.filter((line) => line.includes(upload.id) && line.includes('it is left'))).not.toEqual([])
+    expect(await eventsLeft()).toHaveLength(1)
+    expect((await admin('listEvents')).body.events).toMatchObject([{ kind: 'object-left', tenant, detail }])
+    expect(app().logLines.filter((line) => line.includes(upload.id) && line.includes('it is left'))).toHaveLength(1)
   })
 
   it('says beforehand as what: completed, or why its row is aborted', async () => {

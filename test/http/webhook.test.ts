@@ -4,7 +4,7 @@ import { WebhookMessage as WebhookMessageSchema } from '@partway/client/contract
 import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { WebhookConfig } from '../../server/config.ts'
-import { recordObjectChanged } from '../../server/db/event-rows.ts'
+import { recordObjectChanged, recordObjectLeft } from '../../server/db/event-rows.ts'
 import type { ResolveHost } from '../../server/webhook/public-address.ts'
 import { startWebhook } from '../../server/webhook/start-webhook.ts'
 import { type Api, createApi, createFor, sendParts, someBytes } from '../support/api.ts'
@@ -160,6 +160,21 @@ describe('the webhook', () => {
       key: changed.key,
       differences: [{ what: 'size', completed: 20, found: 21 }],
     })
+  })
+
+  it('is told once of an object that is left, however many instances see it at once', async () => {
+    await deliver()
+    const upload = await createFor(api, someBytes(5))
+    await api('abortUpload', { id: upload.id })
+    const told = await Promise.all(Array.from({ length: 8 }, () => recordObjectLeft(sql(), upload.id, 2 ** 40)))
+    expect(told.filter((isFirst) => isFirst)).toHaveLength(1)
+    await untilNothingWaits()
+    const left = receiver.received.map(({ message }) => message).filter(({ type }) => type === 'object.left')
+    expect(left).toHaveLength(1)
+    expect(WebhookMessageSchema.parse(left[0])).toEqual(left[0])
+    const object = { bucket: upload.bucket, key: upload.key, reason: 'user', sizeBytes: 2 ** 40 }
+    expect(left[0]?.data).toMatchObject({ uploadId: upload.id, tenant, fileName: 'file.bin', ...object })
+    expect(typesOf(upload).at(-1)).toBe('object.left')
   })
 
   it('is not flooded with the past when it is switched on, nor with what waited when it was switched off', async () => {

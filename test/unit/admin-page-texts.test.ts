@@ -113,6 +113,22 @@ describe('an upload’s life', () => {
     expect(entriesOf(late, now).map(({ text }) => text)).toContain('Expired: the next sweep ends it')
   })
 
+  test('tells of its object: that it was changed, or that somebody else made it and it is left', () => {
+    const at = { createdAt: new Date(now).toISOString() }
+    const object = { bucket: 'b', key: 'k' }
+    const differences = [{ what: 'size', completed: 1, found: 2 } as const]
+    const left = { ...object, reason: 'upload-gone', sizeBytes: 2_500_000 } as const
+    const events = [
+      { id: '1', ...at, kind: 'object-changed', detail: { ...object, differences } } as const,
+      { id: '2', ...at, kind: 'object-left', detail: left } as const,
+    ]
+    const told = entriesOf({ ...detail, events }, now).filter(({ text }) => text.includes('object'))
+    expect(told.map(({ text, tone }) => [spaced(text), tone])).toEqual([
+      ['The object was changed afterwards: size', 'bad'],
+      ['Somebody else completed it: an object of 2.50 MB is left', 'bad'],
+    ])
+  })
+
   test('is drawn from its creation to whatever ends last', () => {
     const { whole, lanes } = lanesOf(detail, now)
     expect(lanes.map(({ name }) => name)).toEqual(['Upload', '3 credentials'])

@@ -44,7 +44,7 @@ CREATE TABLE "webhooks" (
 
 ALTER TABLE "events"
     DROP CONSTRAINT "events_kind_check",
-    ADD CONSTRAINT "events_kind_check" CHECK ("kind" IN ('object-changed', 'state-changed')),
+    ADD CONSTRAINT "events_kind_check" CHECK ("kind" IN ('object-changed', 'object-left', 'state-changed')),
     ADD COLUMN "due_at" TIMESTAMPTZ(3),
     ADD COLUMN "attempts" INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN "delivered_at" TIMESTAMPTZ(3);
@@ -55,6 +55,8 @@ DROP INDEX "events_created_at_id_idx";
 CREATE INDEX "events_tenant_created_at_id_idx" ON "events"("tenant", "created_at" DESC, "id" DESC) WHERE "kind" <> 'state-changed';
 CREATE INDEX "events_created_at_id_idx" ON "events"("created_at" DESC, "id" DESC) WHERE "kind" <> 'state-changed';
 CREATE INDEX "events_upload_id_id_idx" ON "events"("upload_id", "id");
+-- However often an object that is left is looked at, it is told once.
+CREATE UNIQUE INDEX "events_object_left_key" ON "events"("upload_id") WHERE "kind" = 'object-left';
 -- What is still to be delivered, by time, and by upload: in order.
 CREATE INDEX "events_due_idx" ON "events"("due_at") WHERE "due_at" IS NOT NULL;
 CREATE INDEX "events_waiting_idx" ON "events"("upload_id", "id") WHERE "due_at" IS NOT NULL;

@@ -1,6 +1,6 @@
 /* One upload's life, from what is known of it. Pure. */
 import type { AdminUploadDetail, UploadEvent } from '@partway/client/contract'
-import { countText, durationText } from '../shared/figures.ts'
+import { countText, durationText, sizeText } from '../shared/figures.ts'
 import { shownName, stateWords } from './words.ts'
 
 export interface Entry {
@@ -51,6 +51,9 @@ function eventText(event: UploadEvent): string {
   if (event.kind === 'object-changed') {
     return `The object was changed afterwards: ${event.detail.differences.map(({ what }) => what).join(', ')}`
   }
+  if (event.kind === 'object-left') {
+    return `Somebody else completed it: an object of ${sizeText(event.detail.sizeBytes)} is left`
+  }
   const { from, to, abortReason } = event.detail
   if (from === null) return 'Created'
   if (to === null) return 'Taken back: OSS refused to start it'
@@ -59,7 +62,7 @@ function eventText(event: UploadEvent): string {
 }
 
 function eventTone(event: UploadEvent): Entry['tone'] {
-  if (event.kind === 'object-changed') return 'bad'
+  if (event.kind !== 'state-changed') return 'bad'
   if (event.detail.to === 'completed') return 'good'
   return event.detail.to === 'aborted' || event.detail.to === 'aborting' || event.detail.to === null ? 'bad' : 'plain'
 }
