@@ -8,7 +8,7 @@ import type { GrantedPart } from './prepared-part.ts'
 import type { ProgressMeter } from './progress.ts'
 import type { RetryStreak } from './retry-streak.ts'
 import type { RunGate } from './run-gate.ts'
-import type { SendWindow } from './send-window.ts'
+import type { SendPlace, SendWindow } from './send-window.ts'
 
 export interface PartAttemptDeps {
   transport: PartTransport
@@ -36,16 +36,16 @@ const wakeMs = 5000
 
 /**
  * Waits until a part may go out: not paused, a network there, a place free. None of that is part of an outage, except for what was one
- * for those that held the place and broke too. Resolves with what gives the place back.
+ * for those that held the place and broke too. Resolves with the place.
  */
-export async function takePlace(deps: PartAttemptDeps, streak: RetryStreak, signal: AbortSignal): Promise<() => void> {
+export async function takePlace(deps: PartAttemptDeps, streak: RetryStreak, signal: AbortSignal): Promise<SendPlace> {
   const { window, clock } = deps
   const sinceMs = clock.nowMs()
   await deps.gate.opened(signal)
   await clock.online(signal)
   const enteringMs = clock.nowMs()
   const leftOutBefore = window.leftOutMs()
-  const leave = await window.enter(signal)
+  const place = await window.enter(signal)
   try {
     const enteredMs = clock.nowMs()
     const waitedMs = enteredMs - enteringMs
@@ -54,12 +54,15 @@ export async function takePlace(deps: PartAttemptDeps, streak: RetryStreak, sign
     const limitedMs = clock.nowMs() - enteredMs
     window.leaveOut(limitedMs)
     streak.leaveOut(enteringMs - sinceMs + noOutageMs + limitedMs)
-    return () => {
-      free?.()
-      leave()
+    return {
+      broke: place.broke,
+      leave() {
+        free?.()
+        place.leave()
+      },
     }
   } catch (error) {
-    leave()
+    place.leave()
     throw error
   }
 }
@@ -103,7 +106,11 @@ export async function attemptPart(
         deps.onMoved()
       },
     })
-    if (reply.status === 200) deps.line.stored(part.body.sizeBytes, deps.clock.nowMs() - startedAtMs)
+    if (reply.status === 200) {
+      // Bytes were still leaving the system's buffers.
+      movedAtMs = deps.clock.nowMs()
+      deps.line.stored(part.body.sizeBytes, movedAtMs - startedAtMs)
+    }
     return reply
   } finally {
     clearTimeout(timer)

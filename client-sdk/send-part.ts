@@ -50,17 +50,17 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   let freeRenewals = 0
   let stallMs = deps.stallTimeoutMs
   const sendOnce = async () => {
-    const free = await takePlace(deps, streak, signal)
+    const place = await takePlace(deps, streak, signal)
     try {
       if (deps.ages.isNearEnd(grant)) grant = await renew()
       const reply = await attemptPart(deps, { ...part, grant, body }, { stallMs, streak }, signal)
       if (reply.status === 200) deps.window.stored()
       return reply
     } catch (error) {
-      if (error instanceof TransportException) deps.window.broke()
+      if (error instanceof TransportException) place.broke()
       throw error
     } finally {
-      free()
+      place.leave()
     }
   }
   for (;;) {

@@ -3,12 +3,10 @@ import type { Clock } from './clock.ts'
 
 /** How many parts of one upload are in flight: as many as asked for, fewer on a line that keeps breaking. */
 export interface SendWindow {
-  /** Resolves with what gives the place back, when there is one. Rejects with the signal's reason when that aborts first. */
-  enter(signal: AbortSignal): Promise<() => void>
+  /** Resolves with a place when there is one. Rejects with the signal's reason when that aborts first. */
+  enter(signal: AbortSignal): Promise<SendPlace>
   /** OSS has a part. Said before its place is given back, as `broke` is: whoever comes next shall know. */
   stored(): void
-  /** A part in flight got no answer. */
-  broke(): void
   /** Those in flight spent so long on what is no outage: their bytes moved, or they waited for something else. */
   leaveOut(ms: number): void
   /** All that was left out so far. */
@@ -17,6 +15,13 @@ export interface SendWindow {
   isDown(): boolean
   /** Resolves after `ms` with false, or with true as soon as an outage is over: whoever waits for nothing else need wait no longer. */
   rest(ms: number, signal: AbortSignal): Promise<boolean>
+}
+
+/** A part's place in flight. */
+export interface SendPlace {
+  /** It got no answer. That of one from before an outage is no news: others have tried the line since. */
+  broke(): void
+  leave(): void
 }
 
 /** One connection may break on the best of lines; the next one says whether it was the line. */
@@ -49,9 +54,27 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
     }
   }
 
-  function leave(outagesBefore: number) {
-    if (outagesBefore === outages) inFlight -= 1
-    admit()
+  function broke() {
+    breaks += 1
+    if (breaks !== breaksOfALine) return
+    quickSize = Math.max(1, Math.floor(size / 2))
+    size = 1
+    outages += 1
+    inFlight = 0
+  }
+
+  function createPlace(): SendPlace {
+    const outagesBefore = outages
+    const isOld = () => outagesBefore !== outages
+    return {
+      broke() {
+        if (!isOld()) broke()
+      },
+      leave() {
+        if (!isOld()) inFlight -= 1
+        admit()
+      },
+    }
   }
 
   return {
@@ -64,8 +87,7 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
         })
         const go = () => {
           forget()
-          const outagesBefore = outages
-          resolve(() => leave(outagesBefore))
+          resolve(createPlace())
         }
         waiting.add(go)
         admit()
@@ -75,14 +97,6 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
       breaks = 0
       size = Math.min(parallel, size + (size < quickSize ? 1 : 1 / (partsPerPlace * Math.floor(size))))
       admit()
-    },
-    broke() {
-      breaks += 1
-      if (breaks !== breaksOfALine) return
-      quickSize = Math.max(1, Math.floor(size / 2))
-      size = 1
-      outages += 1
-      inFlight = 0
     },
     leaveOut(ms) {
       leftOut += ms

@@ -87,29 +87,37 @@ async function sweepInBatches(options: SweepOptions, totals: SweepTotals, signal
   const listing = createListing(formatOf(options), lookOf(isDryRun))
   const status = createStatusLine()
   const told = new Set<string>()
-  let more = true
-  while (more && totals.examined < limit) {
-    throwIfInterrupted(signal)
-    status.show(isDryRun ? 'Asking what would happen …' : `Sweeping … ${progressOf(totals)}`)
-    const body = {
-      olderThanSeconds: olderThan,
-      dryRun: isDryRun,
-      limit: Math.min(isDryRun ? DRY_RUN_LIMIT : BATCH, limit - totals.examined),
-      ...(tenant === undefined ? {} : { tenant }),
-    }
-    // A dry run may be cut short. A sweep is waited for, so that what it did can be told.
-    const reply = await call('sweepUploads', { body }, session, isDryRun ? signal : undefined).finally(status.clear)
-    const news = reply.uploads.filter(({ id }) => !told.has(id))
-    const settled = news.filter(({ reason }) => reason !== 'not-in-time')
-    // What there was no time for is asked about again, as long as anything gets on.
-    const isLast = isDryRun || settled.length === 0 || !reply.more
-    const uploads = isLast ? news : settled
+  // What there was no time for is asked about again, as long as anything gets on. What is never heard of again is told at the end.
+  const late = new Map<string, SweptUpload>()
+  const tell = (uploads: readonly SweptUpload[]) => {
     listing.add(uploads)
     addTotals(totals, uploads)
-    for (const { id, outcome } of uploads) if (isKept(outcome)) told.add(id)
-    more = reply.more
-    // Only uploads that stay as they are: asking on would never end.
-    if (isDryRun || settled.length === 0) break
+  }
+  let more = true
+  try {
+    while (more && totals.examined < limit) {
+      throwIfInterrupted(signal)
+      status.show(isDryRun ? 'Asking what would happen …' : `Sweeping … ${progressOf(totals)}`)
+      const body = {
+        olderThanSeconds: olderThan,
+        dryRun: isDryRun,
+        limit: Math.min(isDryRun ? DRY_RUN_LIMIT : BATCH, limit - totals.examined),
+        ...(tenant === undefined ? {} : { tenant }),
+      }
+      // A dry run may be cut short. A sweep is waited for, so that what it did can be told.
+      const reply = await call('sweepUploads', { body }, session, isDryRun ? signal : undefined).finally(status.clear)
+      const news = reply.uploads.filter(({ id }) => !told.has(id))
+      const settled = news.filter(({ reason }) => reason !== 'not-in-time')
+      for (const upload of news) late.set(upload.id, upload)
+      for (const { id } of settled) late.delete(id)
+      tell(settled)
+      for (const { id, outcome } of settled) if (isKept(outcome)) told.add(id)
+      more = reply.more
+      // Only uploads that stay as they are: asking on would never end.
+      if (isDryRun || settled.length === 0) break
+    }
+  } finally {
+    tell([...late.values()])
   }
   listing.end(more ? null : `No upload has been idle for ${durationText(olderThan)}.`)
   return more

@@ -166,6 +166,22 @@ describe('partway sweep', () => {
     expect([code, requests.length]).toEqual([1, 3])
   })
 
+  it('tells of what there was no time for and that was never heard of again', async () => {
+    const late = sampleSwept(2, { outcome: 'failed', reason: 'not-in-time' })
+    const replies = [[sampleSwept(1), late], [sampleSwept(3)]]
+    const { requests } = await serve({
+      sweepUploads: () => {
+        const uploads = replies[requests.length - 1] ?? []
+        return { sweep: sampleSweep(), uploads, more: requests.length === 1 }
+      },
+    })
+    const { code, stdout } = await partway('sweep', '--yes', '--json')
+    const lines = jsonLines(stdout)
+    expect(lines.slice(0, -1).map(({ id }) => id)).toEqual([1, 3, 2].map((index) => sampleSwept(index).id))
+    expect(lines.at(-1)).toMatchObject({ examined: 3, aborted: 2, failed: 1 })
+    expect(code).toBe(1)
+  })
+
   it('tells of what there was no time for when the server has no more', async () => {
     const late = sampleSwept(2, { outcome: 'failed', reason: 'not-in-time' })
     await serve({ sweepUploads: () => ({ sweep: sampleSweep(), uploads: [sampleSwept(1), late], more: false }) })

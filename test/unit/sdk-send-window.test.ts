@@ -13,7 +13,7 @@ async function placesOf(window: SendWindow): Promise<number> {
   const entries = Array.from({ length: 12 }, () =>
     window
       .enter(stop.signal)
-      .then((leave) => leaves.push(leave))
+      .then(({ leave }) => leaves.push(leave))
       .catch(() => {}),
   )
   // Whoever gets in does so at once.
@@ -24,6 +24,14 @@ async function placesOf(window: SendWindow): Promise<number> {
   for (const leave of leaves) leave()
   return count
 }
+/** Parts that get no answer, one after the other. */
+async function breakParts(window: SendWindow, count: number): Promise<void> {
+  for (let broken = 0; broken < count; broken += 1) {
+    const place = await window.enter(new AbortController().signal)
+    place.broke()
+    place.leave()
+  }
+}
 const times = (count: number, act: () => void) => {
   for (let done = 0; done < count; done += 1) act()
 }
@@ -32,16 +40,16 @@ describe('the window of parts in flight', () => {
   it('is as wide as asked for, and stays so when one connection breaks', async () => {
     const window = windowOf(4)
     expect(await placesOf(window)).toBe(4)
-    window.broke()
+    await breakParts(window, 1)
     expect([window.isDown(), await placesOf(window)]).toEqual([false, 4])
     window.stored()
-    window.broke()
+    await breakParts(window, 1)
     expect(await placesOf(window)).toBe(4)
   })
 
   it('is one while the line is down, and half of what it was after the first part that got through', async () => {
     const window = windowOf(4)
-    times(9, window.broke)
+    await breakParts(window, 9)
     expect([window.isDown(), await placesOf(window)]).toEqual([true, 1])
     window.stored()
     expect([window.isDown(), await placesOf(window)]).toEqual([false, 2])
@@ -49,7 +57,7 @@ describe('the window of parts in flight', () => {
 
   it('opens bit by bit to what was asked for, never further', async () => {
     const window = windowOf(4)
-    times(2, window.broke)
+    await breakParts(window, 2)
     const after: number[] = []
     for (let stored = 1; stored <= 40; stored += 1) {
       window.stored()
@@ -65,7 +73,7 @@ describe('the window of parts in flight', () => {
     const window = windowOf(8)
     const widths: number[] = []
     for (let outage = 0; outage < 5; outage += 1) {
-      times(3, window.broke)
+      await breakParts(window, 3)
       times(3, window.stored)
       widths.push(await placesOf(window))
     }
@@ -76,12 +84,12 @@ describe('the window of parts in flight', () => {
     const window = windowOf(1)
     const stop = new AbortController()
     const never = new AbortController()
-    const leave = await window.enter(never.signal)
+    const { leave } = await window.enter(never.signal)
     const order: string[] = []
     const gone = window.enter(stop.signal)
-    const second = window.enter(never.signal).then((free) => {
+    const second = window.enter(never.signal).then((place) => {
       order.push('second')
-      return free
+      return place
     })
     const third = window.enter(never.signal).then(() => order.push('third'))
     stop.abort(new Error('gone'))
@@ -89,9 +97,9 @@ describe('the window of parts in flight', () => {
     await expect(window.enter(stop.signal)).rejects.toThrow('gone')
     expect(order).toEqual([])
     leave()
-    const free = await second
+    const place = await second
     expect(order).toEqual(['second'])
-    free()
+    place.leave()
     await third
     expect(order).toEqual(['second', 'third'])
   })
@@ -106,7 +114,7 @@ describe('the window of parts in flight', () => {
 
     it('wakes all who rest as soon as the line is back', async () => {
       const window = windowOf(4, asleep)
-      times(3, window.broke)
+      await breakParts(window, 3)
       const rests = [window.rest(10_000, living), window.rest(10_000, living)]
       window.stored()
       expect(await Promise.all(rests)).toEqual([true, true])
@@ -115,7 +123,7 @@ describe('the window of parts in flight', () => {
     it('wakes nobody when it was one connection that broke: the next attempt is due when it is due', async () => {
       const window = windowOf(4, asleep)
       const stop = new AbortController()
-      window.broke()
+      await breakParts(window, 1)
       const rest = window.rest(10_000, stop.signal)
       window.stored()
       stop.abort(new Error('cancelled'))
@@ -134,7 +142,7 @@ describe('the window of parts in flight', () => {
       const fail = (rest: () => Promise<boolean>) => streak.waitOrThrow(error, {}, living, rest)
       await fail(async () => false)
       await fail(async () => false)
-      times(2, window.broke)
+      await breakParts(window, 2)
       const third = fail(() => window.rest(10_000, living))
       nowMs += policy.budgetMs - 1
       window.stored()
@@ -151,13 +159,17 @@ describe('the window of parts in flight', () => {
     })
   })
 
-  it('has room for the next attempts while those of before the outage stand still', async () => {
+  it('has room for the next attempts while those of before the outage stand still, and learns nothing of their end', async () => {
     const window = windowOf(4)
     const { signal } = new AbortController()
-    const leaves = await Promise.all(Array.from({ length: 4 }, () => window.enter(signal)))
-    times(2, window.broke)
-    expect(await placesOf(window)).toBe(1)
-    for (const leave of leaves) leave()
-    expect(await placesOf(window)).toBe(1)
+    const places = await Promise.all(Array.from({ length: 4 }, () => window.enter(signal)))
+    places[0]?.broke()
+    places[1]?.broke()
+    expect([window.isDown(), await placesOf(window)]).toEqual([true, 1])
+    window.stored()
+    places[2]?.broke()
+    places[3]?.broke()
+    for (const place of places) place.leave()
+    expect([window.isDown(), await placesOf(window)]).toEqual([false, 2])
   })
 })
