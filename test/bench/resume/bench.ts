@@ -32,6 +32,7 @@ export async function run(given: string[]): Promise<boolean> {
     const whole = await makeSampleFile(place.directory, { sizeBytes, partSizeBytes })
     const half = await makeSampleFile(place.directory, { sizeBytes: sizeBytes / 2, partSizeBytes })
     const sink = await startSink(place)
+    for (const file of [whole, half]) await sink.learnChecksums(file)
     const server = await startPartway(place, { ossUrl: sink.url })
     const start = async (file: SampleFile, records: string) => {
       const args = [file.path, server.url, server.token, records, String(partSizeBytes), String(parallel)]
@@ -96,7 +97,7 @@ export async function run(given: string[]): Promise<boolean> {
     )
     const [resumed = [], fresh = []] = outcomes.map(({ results }) => results)
     report.note(
-      `${size(sizeBytes)}, ${parallel} parts of ${size(partSizeBytes)} in flight, to a sink. While it sends the rest, the resumed upload also hashes the stored half again, to find a source that has changed.`,
+      `${size(sizeBytes)}, ${parallel} parts of ${size(partSizeBytes)} in flight, to a sink that lists each part with its CRC-64, as OSS does. While it sends the rest, the resumed upload also sums up the stored half again, to find a source that has changed.`,
     )
     const isDone = resumed.length > 0 && fresh.length > 0
     const twice = Math.max(...resumed.map(({ sentTwiceBytes }) => sentTwiceBytes))

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { crc32 } from 'node:zlib'
 
 /*
  * Stands for OSS (and S3, whose words for multipart uploads are the same) where its own cost must not count: reads bytes, sums them up and
- * drops them. No signature is checked. `GET /-/uploads` tells what came, `GET /-/received` only how
- * much; DELETE forgets it.
+ * drops them. No signature is checked. `GET /-/uploads` tells what came, `GET /-/received` only how much; DELETE forgets it.
+ * `PUT /-/checksums` tells it the CRC-64 of parts by their CRC-32, so that it lists them as OSS does without computing any.
  */
 
 export interface SunkPart {
@@ -31,6 +32,8 @@ export interface Sunk {
 
 const uploads = new Map<string, { key: string; tag: string; isComplete: boolean; parts: Map<number, SunkPart> }>()
 
+const crc64s = new Map<number, string>()
+
 let received: Sunk['received'] = { bytes: 0, firstByteAtMs: 0 }
 
 const server = createServer((request, response) => {
@@ -47,6 +50,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.end(request.method === 'HEAD' ? undefined : body)
   }
   const xml = (body: string) => reply(200, { 'content-type': 'application/xml' }, `<?xml version="1.0"?>${body}`)
+  if (url.pathname === '/-/checksums') {
+    for (const [crc32, crc64] of JSON.parse(await text(request)) as [number, string][]) crc64s.set(crc32, crc64)
+    return reply(204)
+  }
   if (url.pathname === '/-/received') {
     if (request.method === 'DELETE') received = { bytes: 0, firstByteAtMs: 0 }
     return reply(200, {}, JSON.stringify(received))
@@ -118,12 +125,11 @@ function partList({ parts }: { parts: Map<number, SunkPart> }, query: URLSearchP
   const marker = Number(query.get('part-number-marker') ?? 0)
   const limit = Number(query.get('max-parts') ?? 1000)
   const later = sorted(parts).filter(({ partNumber }) => partNumber > marker)
-  const listed = later
-    .slice(0, limit)
-    .map(
-      ({ partNumber, sizeBytes, etag }) =>
-        `<Part><PartNumber>${partNumber}</PartNumber><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"${etag}"</ETag><Size>${sizeBytes}</Size></Part>`,
-    )
+  const listed = later.slice(0, limit).map(({ partNumber, sizeBytes, etag, crc32 }) => {
+    const crc64 = crc64s.get(crc32)
+    const checksum = crc64 === undefined ? '' : `<HashCrc64ecma>${crc64}</HashCrc64ecma>`
+    return `<Part><PartNumber>${partNumber}</PartNumber><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"${etag}"</ETag>${checksum}<Size>${sizeBytes}</Size></Part>`
+  })
   return `<ListPartsResult><IsTruncated>${later.length > limit}</IsTruncated>${listed.join('')}</ListPartsResult>`
 }
 

@@ -10,6 +10,8 @@ export interface SampleFile {
   sizeBytes: number
   partSizeBytes: number
   partCrc32s: number[]
+  /** As OSS prints them. */
+  partCrc64s: string[]
   /** Of the whole file, as OSS prints it: a decimal. */
   crc64: string
 }
@@ -21,7 +23,9 @@ export async function makeSampleFile(
 ): Promise<SampleFile> {
   const path = join(directory, name)
   const whole = (await createCRC64()).init()
+  const ofPart = (await createCRC64()).init()
   const partCrc32s: number[] = []
+  const partCrc64s: string[] = []
   const block = randomBytes(Math.min(partSizeBytes, 2 ** 20))
   const file = await open(path, 'w')
   for (let start = 0, number = 0; start < sizeBytes; number++) {
@@ -33,16 +37,22 @@ export async function makeSampleFile(
     whole.update(bytes)
     const part = Math.floor(start / partSizeBytes)
     partCrc32s[part] = crc32(bytes, partCrc32s[part] ?? 0)
+    ofPart.update(bytes)
     start += bytes.length
+    if (start % partSizeBytes !== 0 && start < sizeBytes) continue
+    partCrc64s[part] = decimal(ofPart.digest())
+    ofPart.init()
   }
   await file.close()
-  return { path, sizeBytes, partSizeBytes, partCrc32s, crc64: BigInt(`0x${whole.digest()}`).toString() }
+  return { path, sizeBytes, partSizeBytes, partCrc32s, partCrc64s, crc64: decimal(whole.digest()) }
 }
+
+const decimal = (hex: string) => BigInt(`0x${hex}`).toString()
 
 /** The CRC-64 of a stored file, as OSS prints it. */
 export async function crc64OfFile(path: string): Promise<string> {
   const sum = (await createCRC64()).init()
   const file = await open(path)
   for await (const chunk of file.createReadStream({ highWaterMark: 2 ** 20 })) sum.update(chunk as Buffer)
-  return BigInt(`0x${sum.digest()}`).toString()
+  return decimal(sum.digest())
 }

@@ -13,6 +13,8 @@ export interface Sink extends Service {
   empty(): Promise<void>
   /** Counts bytes anew, and keeps the uploads. */
   forgetReceived(): Promise<void>
+  /** Has it tell the CRC-64 of the file's parts, as OSS does, at no cost of its own. */
+  learnChecksums(file: SampleFile): Promise<void>
 }
 
 export async function startSink(place: Workplace): Promise<Sink> {
@@ -25,6 +27,10 @@ export async function startSink(place: Workplace): Promise<Sink> {
     sunk: async () => (await fetch(`${url}/-/uploads`)).json() as Promise<Sunk>,
     received: async () => (await fetch(`${url}/-/received`)).json() as Promise<Sunk['received']>,
     forgetReceived: async () => void (await (await fetch(`${url}/-/received`, { method: 'DELETE' })).text()),
+    async learnChecksums({ partCrc32s, partCrc64s }) {
+      const body = JSON.stringify(partCrc32s.map((crc32, index) => [crc32, partCrc64s[index]]))
+      await (await fetch(`${url}/-/checksums`, { method: 'PUT', body })).text()
+    },
     empty: async () => void (await (await fetch(`${url}/-/uploads`, { method: 'DELETE' })).text()),
   }
 }
