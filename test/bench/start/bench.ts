@@ -4,6 +4,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePorts } from '../support/free-ports.ts'
+import { recommendedNodeOptions } from '../support/node-options.ts'
 import { readOptions } from '../support/options.ts'
 import { partwayCommand } from '../support/partway.ts'
 import { startReport } from '../support/report.ts'
@@ -28,7 +29,7 @@ export async function run(given: string[]): Promise<boolean> {
   const place = await openWorkplace()
   try {
     const warmDirectory = await mkdtemp(join(place.directory, 'warm-'))
-    const serve = [process.execPath, partwayCommand, 'serve']
+    const serve = [process.execPath, ...recommendedNodeOptions.split(' '), partwayCommand, 'serve']
     const first = () => mkdtemp(join(place.directory, 'first-'))
     const contender = (name: string, command: string[], directory: () => Promise<string> | string) => ({
       name,
@@ -59,7 +60,7 @@ export async function run(given: string[]): Promise<boolean> {
       }),
     )
     report.note(
-      `Nothing is configured: an embedded Postgres, the local cloud, migrations, the pages. "First" makes the database cluster. Memory: resident, ${options.idleMs / 1000} s after ready.`,
+      `Nothing is configured but ${recommendedNodeOptions}: an embedded Postgres, the local cloud, migrations, the pages. "First" makes the database cluster. Memory: resident, ${options.idleMs / 1000} s after ready.`,
     )
     const resultsOf = (index: number) => outcomes[index]?.results ?? []
     for (const [index, atMost] of [

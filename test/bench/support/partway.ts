@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { mintDevToken } from '../../../server/dev-token.ts'
 import { DEFAULT_ROOT_KEY } from '../../../server/local-cloud/local-cloud.ts'
 import { freePorts } from './free-ports.ts'
+import { recommendedNodeOptions } from './node-options.ts'
 import { type Service, startService } from './service.ts'
 import { startPostgres, type Workplace } from './workplace.ts'
 
@@ -40,6 +41,7 @@ export async function startPartway(place: Workplace, options: PartwayOptions = {
     DATABASE_URL: databaseUrl,
     JWT_SECRET: jwtSecret,
     HOST: '127.0.0.1',
+    NODE_OPTIONS: recommendedNodeOptions,
     PORT: String(port),
     // A server in production says a line per request.
     LOG_LEVEL: 'info',

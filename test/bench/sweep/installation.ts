@@ -8,6 +8,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../server/lo
 import { LOCAL_BUCKET, localServerUser } from '../../../server/local-identities.ts'
 import { type Child, partwayCommand, startChild, waitUntilAnswering } from '../../support/child.ts'
 import { freePorts } from '../../support/partway-process.ts'
+import { recommendedNodeOptions } from '../support/node-options.ts'
 
 /** Postgres, a local cloud and server processes of the build, as an operator would run them. */
 export interface Installation {
@@ -60,8 +61,7 @@ export async function createInstallation(migratedUrl?: string): Promise<Installa
         ALIBABA_CLOUD_ACCESS_KEY_SECRET: localServerUser.accessKeySecret,
         SWEEP_INTERVAL_SECONDS: '1',
         LOG_LEVEL: 'warn',
-        // As README.md recommends: V8 lets garbage lie in proportion to the limit.
-        NODE_OPTIONS: '--max-old-space-size=512',
+        NODE_OPTIONS: recommendedNodeOptions,
       }
       return Promise.all(
         ports.map((port) => start(['serve'], { ...environment, PORT: `${port}` }, `http://127.0.0.1:${port}/healthz`)),
