@@ -15,7 +15,7 @@ export interface ByteSource {
    */
   read(start: number, end: number, into?: Uint8Array): Promise<Uint8Array>
 
-  /** The same bytes in pieces of a few hundred KiB. A piece is valid until the next one is asked for. Throws like `read`. */
+  /** The same bytes in pieces of about 1 MiB at most. A piece is valid until the next one is asked for. Throws like `read`. */
   stream(start: number, end: number): AsyncIterable<Uint8Array>
 
   /** Where the platform can hand over a range without reading it (browsers): an untyped Blob. */

@@ -51,6 +51,8 @@ export async function finishSession(
     },
     async (together) => {
       if (isVerified) return
+      // Hashing stored parts beside the first new one would keep its first byte waiting.
+      await sender.begun
       await verifySource({ ...deps, gate: run.gate, ledger }, storedParts, together)
       isVerified = true
     },

@@ -27,6 +27,8 @@ export interface Session {
   grants: PartGrant[]
 }
 
+type PartsPage = ReturnType<UploadApi['listParts']>
+
 export interface OpenSessionDeps {
   api: UploadApi
   clock: Clock
@@ -55,7 +57,7 @@ export interface OpenSessionDeps {
  */
 export async function openSession(deps: OpenSessionDeps, signal: AbortSignal): Promise<Session> {
   const recorded = deps.useRecord ? await findRecorded(deps, signal) : undefined
-  if (recorded) return { ...(await resumed(deps, recorded, signal)), isOurs: true }
+  if (recorded) return { ...(await resumed(deps, recorded.upload, signal, recorded.firstPage)), isOurs: true }
 
   const { file, options } = deps
   const plan = planParts(file.sizeBytes, options.partSizeBytes)
@@ -100,10 +102,16 @@ function create(deps: OpenSessionDeps, plan: PartPlan, first: PreparedPart[], re
 }
 
 /** The upload the record names, or another task has worked on, if it is about this file and still alive or finished. Otherwise the caller is told, and it is forgotten. */
-async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise<Upload | undefined> {
+async function findRecorded(
+  deps: OpenSessionDeps,
+  signal: AbortSignal,
+): Promise<{ upload: Upload; firstPage: PartsPage } | undefined> {
   const recordedId = (await deps.record.load())?.id
   const id = recordedId ?? deps.seenId
   if (id === undefined || !(await deps.claim(id))) return undefined
+  // Nearly always the upload is open and its parts are wanted: asked for together, they cost one round trip.
+  const firstPage = deps.api.listParts(id, { after: 0 }, { signal })
+  firstPage.catch(() => {})
   let reason: EndReason
   try {
     const { upload } = await deps.api.getUpload(id, { signal })
@@ -111,7 +119,7 @@ async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise
     if (!isOurs) return undefined
     if (upload.state !== 'aborting' && upload.state !== 'aborted') {
       deps.onUpload(upload, true)
-      return upload
+      return { upload, firstPage }
     }
     reason = upload.abortReason ?? 'upload-gone'
     if (id === deps.seenId && reason === 'user') {
@@ -125,11 +133,18 @@ async function findRecorded(deps: OpenSessionDeps, signal: AbortSignal): Promise
   return undefined
 }
 
-async function resumed(deps: OpenSessionDeps, found: Upload, signal: AbortSignal): Promise<Omit<Session, 'isOurs'>> {
+async function resumed(
+  deps: OpenSessionDeps,
+  found: Upload,
+  signal: AbortSignal,
+  firstPage?: PartsPage,
+): Promise<Omit<Session, 'isOurs'>> {
   const upload = await whilePending(deps, found, signal)
   throwIfOver(upload)
   const plan = planOf(upload, deps.file.sizeBytes)
-  const storedParts = plan.partCount === 0 ? [] : await listStoredParts(deps.api, upload.id, plan, signal)
+  // A page asked for while the upload was `pending` says nothing.
+  const asked = found.state === 'uploading' ? firstPage : undefined
+  const storedParts = plan.partCount === 0 ? [] : await listStoredParts(deps.api, upload.id, plan, signal, asked)
   return { upload, plan, isResumed: true, storedParts, grants: [] }
 }
 

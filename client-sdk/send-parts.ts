@@ -13,6 +13,8 @@ export interface SendPartsDeps extends SendPartDeps {
   buffers: BufferPool
   ledger: PartLedger
   checkpointer: Checkpointer
+  /** Called with each part that is about to be sent. */
+  onPart(): void
 }
 
 /** What may lie hashed and waiting: enough to keep senders busy, little enough to be still in the system's cache when sent. */
@@ -62,6 +64,7 @@ export async function sendParts(
 async function sendOne(deps: SendPartsDeps, part: GrantedPart, signal: AbortSignal) {
   try {
     checkGrant(part)
+    deps.onPart()
     await sendPart(deps, part, signal)
   } finally {
     part.release()

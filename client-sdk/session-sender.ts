@@ -20,6 +20,8 @@ export interface SessionSender {
   /** Completes `grants` so that each of `parts` has one. */
   grantAll(parts: readonly PreparedPart[], grants: readonly PartGrant[]): Promise<GrantedPart[]>
   send(numbers: Iterable<number>, ready: GrantedPart[], signal: AbortSignal): Promise<void>
+  /** Resolves when the first part is on its way, or none will be. */
+  readonly begun: Promise<void>
 }
 
 const checkpointTimeoutMs = 10_000
@@ -55,6 +57,10 @@ export function createSessionSender(
       }),
     deps.clock,
   )
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
   const sending = {
     ...deps,
     plan: session.plan,
@@ -69,6 +75,7 @@ export function createSessionSender(
     stallTimeoutMs: options.stallTimeoutMs,
     gate: run.gate,
     meter: run.meter,
+    onPart: begin,
     onMoved: run.reports.moved,
     onRetry: run.notify,
     onHeadersHidden() {
@@ -81,6 +88,7 @@ export function createSessionSender(
   }
   return {
     checkpointer,
+    begun,
     grantAll(parts, grants) {
       for (const grant of grants) ages.received(grant)
       const known = new Map(grants.map((grant) => [grant.partNumber, grant]))
@@ -89,7 +97,11 @@ export function createSessionSender(
       return Promise.all(parts.map(async (part) => ({ ...part, grant: await grantOf(part) })))
     },
     async send(numbers, ready, sendSignal) {
-      await sendParts(sending, numbers, ready, sendSignal)
+      try {
+        await sendParts(sending, numbers, ready, sendSignal)
+      } finally {
+        begin()
+      }
     },
   }
 }

@@ -4,23 +4,26 @@ import { ClientException } from './errors.ts'
 import type { PartLedger } from './part-ledger.ts'
 import type { UploadApi } from './upload-api.ts'
 
-/** The parts OSS holds in the size the plan gives them, over all pages. Others count as not stored. */
+/** The parts OSS holds in the size the plan gives them, over all pages. Others count as not stored. `firstPage`: asked for already. */
 export async function listStoredParts(
   api: Pick<UploadApi, 'listParts'>,
   id: string,
   plan: PartPlan,
   signal: AbortSignal,
+  firstPage = api.listParts(id, { after: 0 }, { signal }),
 ): Promise<StoredPart[]> {
   const stored: StoredPart[] = []
+  let page = firstPage
   let after = 0
   for (;;) {
-    const { parts, nextAfter } = await api.listParts(id, { after }, { signal })
+    const { parts, nextAfter } = await page
     for (const part of parts) {
       if (isPlannedPart(plan, part.partNumber) && part.sizeBytes === partSize(plan, part.partNumber)) stored.push(part)
     }
     if (nextAfter === null) return stored
     if (nextAfter <= after) throw new ClientException('invalid-reply', 'The list of stored parts does not end')
     after = nextAfter
+    page = api.listParts(id, { after }, { signal })
   }
 }
 

@@ -1,6 +1,7 @@
 import { copyFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import {
   createMemoryRecordStore,
+  createNodeHashing,
   type RecordStore,
   type UploadNotice,
   type UploadOptions,
@@ -71,6 +72,45 @@ describe('an interrupted upload', () => {
     }).done
     expect(result).toMatchObject({ id, sentBytes: sizeBytes - stored })
     expect(seen[0]).toBe(stored)
+    await expectWhole(path, result)
+  })
+
+  it('is asked about together with its parts, and what is stored is compared while new parts are on their way, not before', async () => {
+    const path = await bench.file(sizeBytes, 'first-byte.bin')
+    const recordStore = createMemoryRecordStore()
+    const id = await interrupt(path, { recordStore })
+    const hashing = createNodeHashing()
+    let hashed = 0
+    let compared = 0
+    const watched: typeof hashing = {
+      async digest(body, signal) {
+        hashed += 1
+        return hashing.digest(body, signal)
+      },
+      async crc64(body, signal) {
+        compared += 1
+        return hashing.crc64(body, signal)
+      },
+    }
+    let isListed = false
+    let isGranted = false
+    const fetching: typeof fetch = async (input, init) => {
+      const { pathname } = new URL(String(input))
+      if (pathname.endsWith('/parts')) isListed = true
+      const reply = await bench.fetch(input, init)
+      if (pathname.endsWith(id)) await until(() => isListed, 'the parts were asked for, too')
+      if (pathname.endsWith('/grants') && !isGranted) {
+        await until(() => hashed > 1, 'the second new part was hashed')
+        expect(compared).toBe(0)
+        isGranted = true
+      }
+      return reply
+    }
+    const client = bench.clientWith({ ports: { fetch: fetching, hashing: watched } })
+    const result = await client.upload(path, { recordStore }).done
+    expect(result.id).toBe(id)
+    expect(isGranted).toBe(true)
+    expect(compared).toBeGreaterThan(1)
     await expectWhole(path, result)
   })
 
