@@ -28,7 +28,10 @@ export function createBearerToken(ask: () => string | Promise<string>): BearerTo
       }
     },
     refuse(refused) {
-      if (refused === known) current = undefined
+      if (refused !== known) return
+      current = undefined
+      // Others that were refused with it find the next one being asked for.
+      known = undefined
     },
   }
 }

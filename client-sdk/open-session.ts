@@ -4,6 +4,7 @@ import { MAX_PART_BYTES, MIN_PART_BYTES, type PartPlan, planParts } from './cont
 import type { Upload } from './contract/upload.ts'
 import { ClientException, invalidReply, isServerProblem } from './errors.ts'
 import type { PreparedPart } from './prepared-part.ts'
+import { singleAttempt } from './retry.ts'
 import type { SafeRecord } from './safe-record.ts'
 import { listStoredParts } from './stored-parts.ts'
 import type { UploadApi } from './upload-api.ts'
@@ -27,7 +28,8 @@ export interface Session {
   grants: PartGrant[]
 }
 
-type PartsPage = ReturnType<UploadApi['listParts']>
+/** Undefined when it was not to be had at the first attempt. */
+type PartsPage = Promise<Awaited<ReturnType<UploadApi['listParts']>> | undefined>
 
 export interface OpenSessionDeps {
   api: UploadApi
@@ -110,11 +112,13 @@ async function findRecorded(
   const id = recordedId ?? deps.seenId
   if (id === undefined || !(await deps.claim(id))) return undefined
   // Nearly always the upload is open and its parts are wanted: asked for together, they cost one round trip.
-  const firstPage = deps.api.listParts(id, { after: 0 }, { signal })
-  firstPage.catch(() => {})
+  const once = { signal, retry: singleAttempt, onRetry: () => {} }
+  const firstPage: PartsPage = deps.api.listParts(id, { after: 0 }, once).catch(() => undefined)
   let reason: EndReason
   try {
-    const { upload } = await deps.api.getUpload(id, { signal })
+    let { upload } = await deps.api.getUpload(id, { signal })
+    // Either question may be the one on which the server takes up an upload that somebody left behind half completed.
+    if (upload.state === 'completing' && (await firstPage)) upload = (await deps.api.getUpload(id, { signal })).upload
     const isOurs = upload.fingerprint === deps.file.fingerprint && upload.sizeBytes === deps.file.sizeBytes
     if (!isOurs) return undefined
     if (upload.state !== 'aborting' && upload.state !== 'aborted') {
@@ -142,9 +146,8 @@ async function resumed(
   const upload = await whilePending(deps, found, signal)
   throwIfOver(upload)
   const plan = planOf(upload, deps.file.sizeBytes)
-  // A page asked for while the upload was `pending` says nothing.
-  const asked = found.state === 'uploading' ? firstPage : undefined
-  const storedParts = plan.partCount === 0 ? [] : await listStoredParts(deps.api, upload.id, plan, signal, asked)
+  const page = await firstPage
+  const storedParts = plan.partCount === 0 ? [] : await listStoredParts(deps.api, upload.id, plan, signal, page)
   return { upload, plan, isResumed: true, storedParts, grants: [] }
 }
 

@@ -20,7 +20,7 @@ export interface SessionSender {
   /** Completes `grants` so that each of `parts` has one. */
   grantAll(parts: readonly PreparedPart[], grants: readonly PartGrant[]): Promise<GrantedPart[]>
   send(numbers: Iterable<number>, ready: GrantedPart[], signal: AbortSignal): Promise<void>
-  /** Resolves when the first part is on its way, or none will be. */
+  /** Resolves when the first part is granted and about to be sent, or none will be. */
   readonly begun: Promise<void>
 }
 

@@ -10,20 +10,20 @@ export async function listStoredParts(
   id: string,
   plan: PartPlan,
   signal: AbortSignal,
-  firstPage = api.listParts(id, { after: 0 }, { signal }),
+  firstPage?: Awaited<ReturnType<UploadApi['listParts']>>,
 ): Promise<StoredPart[]> {
   const stored: StoredPart[] = []
   let page = firstPage
   let after = 0
   for (;;) {
-    const { parts, nextAfter } = await page
+    const { parts, nextAfter } = page ?? (await api.listParts(id, { after }, { signal }))
     for (const part of parts) {
       if (isPlannedPart(plan, part.partNumber) && part.sizeBytes === partSize(plan, part.partNumber)) stored.push(part)
     }
     if (nextAfter === null) return stored
     if (nextAfter <= after) throw new ClientException('invalid-reply', 'The list of stored parts does not end')
     after = nextAfter
-    page = api.listParts(id, { after }, { signal })
+    page = undefined
   }
 }
 

@@ -4,11 +4,13 @@ import type { PartBody } from '../byte-source.ts'
 import { type PartReply, type PartRequestToSend, type PartTransport, TransportException } from '../part-transport.ts'
 
 const maxTextBytes = 65_536
-/** Bytes handed over at once: little enough that a slow line shows signs of life, and more where the line takes them quickly, which saves
- *  6 % of the processor time. */
+/** Bytes handed over at once: little enough that a slow line shows signs of life, and more once a part has shown that its line is quick,
+ *  which saves 6 % of the processor time. The first MiB may only have filled the system's buffer. */
 const slowWriteBytes = 65_536
 const quickWriteBytes = 262_144
-const quickMs = 100
+const provingBytes = 1_048_576
+const quickBytesPerMs = 8192
+
 /** Below the 60 s or so after which load balancers drop idle connections. */
 const idleMs = 30_000
 
@@ -80,16 +82,15 @@ async function writeBody(
   isOver: () => boolean,
 ): Promise<void> {
   let sentBytes = 0
-  let writeBytes = slowWriteBytes
+  const begunAt = performance.now()
+  const isQuick = () => sentBytes >= provingBytes && sentBytes >= quickBytesPerMs * (performance.now() - begunAt)
   for await (const piece of body.stream()) {
     for (let start = 0; start < piece.byteLength; ) {
       if (isOver()) return
-      const bytes = piece.subarray(start, start + writeBytes)
-      const begunAt = performance.now()
+      const bytes = piece.subarray(start, start + (isQuick() ? quickWriteBytes : slowWriteBytes))
       await new Promise<void>((resolve, reject) => {
         request.write(bytes, (error) => (error ? reject(new WriteError(error)) : resolve()))
       })
-      writeBytes = performance.now() - begunAt < quickMs ? quickWriteBytes : slowWriteBytes
       start += bytes.byteLength
       sentBytes += bytes.byteLength
       if (!isOver()) onProgress(sentBytes)

@@ -1,7 +1,7 @@
 import type { ByteSource } from '../byte-source.ts'
 import { ClientException } from '../errors.ts'
 
-/** Bytes from anywhere that can be read at any place, as often as asked. */
+/** Bytes from anywhere that can be read at any place, as often as asked: twice for most, to be hashed and to be sent. */
 export interface Reader {
   /** Must not change. */
   sizeBytes: number

@@ -156,7 +156,7 @@ describe('a part that cannot be sent', () => {
 
   it('is `source-changed` when the disk holds other bytes than were hashed', async () => {
     const path = await bench.file(20 * MiB, 'under-us.bin')
-    // Parts above 16 MiB are read again when they are sent; the answer to the create call is the moment to change one in between.
+    // Parts above 4 MiB are read again when they are sent; the answer to the create call is the moment to change one in between.
     let isChanged = false
     const client = bench.clientWith({
       ports: {

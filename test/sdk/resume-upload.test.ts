@@ -93,25 +93,62 @@ describe('an interrupted upload', () => {
       },
     }
     let isListed = false
-    let isGranted = false
+    let comparedAtFirstGrant: number | undefined
     const fetching: typeof fetch = async (input, init) => {
       const { pathname } = new URL(String(input))
       if (pathname.endsWith('/parts')) isListed = true
       const reply = await bench.fetch(input, init)
       if (pathname.endsWith(id)) await until(() => isListed, 'the parts were asked for, too')
-      if (pathname.endsWith('/grants') && !isGranted) {
-        await until(() => hashed > 1, 'the second new part was hashed')
-        expect(compared).toBe(0)
-        isGranted = true
+      if (pathname.endsWith('/grants') && comparedAtFirstGrant === undefined) {
+        // The fingerprint, and two parts.
+        await until(() => hashed > 2, 'the second new part was hashed')
+        comparedAtFirstGrant = compared
       }
       return reply
     }
     const client = bench.clientWith({ ports: { fetch: fetching, hashing: watched } })
     const result = await client.upload(path, { recordStore }).done
     expect(result.id).toBe(id)
-    expect(isGranted).toBe(true)
+    expect(comparedAtFirstGrant).toBe(0)
     expect(compared).toBeGreaterThan(1)
     await expectWhole(path, result)
+  })
+
+  it.each([
+    [
+      'its parts are refused at first',
+      '/parts',
+      () => Response.json({ code: 'upload-state-conflict' }, { status: 409 }),
+    ],
+    ['its parts are not to be had at first', '/parts', () => new Response('', { status: 503 })],
+    [
+      'it was about to be completed in vain',
+      '',
+      async (reply: Response) => {
+        const { upload } = await reply.json()
+        return Response.json({ upload: { ...upload, state: 'completing' } })
+      },
+    ],
+  ])('goes on when, while it is asked about, %s', async (what, path, change) => {
+    const file = await bench.file(sizeBytes, `${what}.bin`)
+    const recordStore = createMemoryRecordStore()
+    const id = await interrupt(file, { recordStore })
+    const stored = await storedBytes(id)
+    let isChanged = false
+    const fetching: typeof fetch = async (input, init) => {
+      const reply = await bench.fetch(input, init)
+      if (isChanged || !new URL(String(input)).pathname.endsWith(`${id}${path}`)) return reply
+      isChanged = true
+      return change(reply)
+    }
+    const notices: UploadNotice[] = []
+    const onNotice = (notice: UploadNotice) => notices.push(notice)
+    const client = bench.clientWith({ ports: { fetch: fetching } })
+    const result = await client.upload(file, { recordStore, onNotice }).done
+    expect(isChanged).toBe(true)
+    expect(result).toMatchObject({ id, sentBytes: sizeBytes - stored })
+    expect(notices).toEqual([{ type: 'resumed', id, restoredBytes: stored }])
+    await expectWhole(file, result)
   })
 
   it('goes on without a record, under another name, with another part size: on another device', async () => {

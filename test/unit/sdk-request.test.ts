@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createBearerToken } from '../../client-sdk/bearer-token.ts'
 import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
 import type { Upload } from '../../client-sdk/contract/upload.ts'
@@ -109,6 +109,23 @@ describe('a request to the server', () => {
       ...Array(3).fill('Bearer first-secret'),
       ...Array(3).fill('Bearer second-secret'),
     ])
+  })
+
+  it('asks for one other token, too, when a second refusal comes while that one is being obtained', async () => {
+    const giving: ((token: string) => void)[] = []
+    const token = createBearerToken(() => new Promise((resolve) => giving.push(resolve)))
+    const gotten = [token.get({ timeoutMs: 10_000 })]
+    await vi.waitFor(() => expect(giving).toHaveLength(1))
+    giving[0]?.('old')
+    await gotten[0]
+    for (let refusal = 1; refusal <= 2; refusal++) {
+      token.refuse('old')
+      gotten.push(token.get({ timeoutMs: 10_000 }))
+      await vi.waitFor(() => expect(giving.length).toBeGreaterThan(1))
+    }
+    giving[1]?.('new')
+    expect(await Promise.all(gotten)).toEqual(['old', 'new', 'new'])
+    expect(giving).toHaveLength(2)
   })
 
   it('gives up when the fresh token is refused too, without telling it to anybody', async () => {
