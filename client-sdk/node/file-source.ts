@@ -3,8 +3,8 @@ import { basename, resolve } from 'node:path'
 import type { ByteSource } from '../byte-source.ts'
 import { ClientException } from '../errors.ts'
 
-/** Each stream has two of these: 12 MiB for 4 parts in flight, one being hashed and one being compared. A quarter as large cost 6 % more processor time:
- *  each read is handed to another thread and back. */
+/** Each stream has two of these: 12 MiB for 4 parts in flight, one being hashed and one being compared. A quarter as large cost 6 % more
+ *  processor time: each read is handed to another thread and back. */
 const pieceBytes = 1_048_576
 
 /**

@@ -41,7 +41,8 @@ interface Lane<File> {
   maxPlaces: number
 }
 
-/** What one upload takes of memory for its parts, some 4 MiB that are kept and 2 for each that is read, and what the open files of a lane may come to where it can be helped. */
+/** What one upload takes of memory for its parts, some 4 MiB that are kept and 2 for each that is read, and what the open files of a lane
+ *  may come to where it can be helped. */
 const keptBytes = 16 * 1_048_576
 const laneBytes = 64 * 1_048_576
 
