@@ -1,4 +1,4 @@
-import { fillIn, isFormOf, type TextForm, textForm } from './text-form.ts'
+import { type FormPiece, type TextForm, textForm } from './text-form.ts'
 
 /* OSS signature V4 (OSS4-HMAC-SHA256), header and query form: a request as the text that is signed. Touches no hash, so that the
  * server pairs it with node:crypto and the client with Web Crypto. Rules and known answers: the V4 chapters of OSS's API
@@ -53,7 +53,7 @@ export function scopeV4(timestamp: string, region: string): string {
 
 /** Encoded `name=value` pairs joined by `&`, sorted by encoded name; a name alone where there is no value. */
 export function canonicalQueryV4(query: QueryV4): string {
-  return joinSorted(encodePairs(query))
+  return joinPairs(encodePairs(query)).join('')
 }
 
 /** Lower-case, sorted, without the names that are signed anyway, as SDKs drop them. */
@@ -64,8 +64,8 @@ export function additionalHeaderNames(names: readonly string[] = []): string[] {
 /** The six blocks of the canonical request. The payload hash is always UNSIGNED-PAYLOAD: the service takes no other. */
 export function canonicalRequestV4(input: CanonicalInput): string {
   const additional = additionalHeaderNames(input.additionalHeaders)
-  const headers = canonicalHeaders(input.headers ?? {}, additional)
-  return joinBlocks(startLines(input), canonicalQueryV4(input.query ?? []), headers, additional)
+  const headers = headerLines(Object.entries(input.headers ?? {}), additional)
+  return requestBlocks(input, joinPairs(encodePairs(input.query ?? [])), headers, additional).join('')
 }
 
 /** The text that is signed; `requestHash` is the hex SHA-256 of the canonical request. */
@@ -91,144 +91,127 @@ export interface UrlTarget {
   readonly key?: string | null
 }
 
-/** What every URL of one batch shares. `expiresSeconds` is 1 to 604800, counted from `now`. */
-export interface PresignTextBatch extends UrlTarget {
+/** A request as it is presigned. `expiresSeconds` is 1 to 604800, counted from `now`. */
+export interface PresignInput extends UrlTarget {
   readonly method: string
   readonly region: string
   readonly accessKeyId: string
   readonly securityToken?: string | undefined
   readonly now: Date
   readonly expiresSeconds: number
+  readonly query?: QueryV4
+  /** Those whose values get bound: signed by default, or additional. Others are ignored. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly additionalHeaders?: readonly string[]
 }
 
-/** What differs from URL to URL: `headers` are those whose values get bound (those signed by default and the additional ones). */
-export interface PresignOne {
-  readonly query?: Readonly<Record<string, string | null>>
-  readonly headers?: Readonly<Record<string, string>>
+/** Query parameters and headers whose values differ between requests that are otherwise the same. */
+export interface PresignOpen {
+  readonly query?: readonly string[]
+  readonly headers?: readonly string[]
 }
 
-/** A URL that lacks only its signature. */
-export interface PresignText {
+/** Presigned requests that lack only their signatures, and the values left open. */
+export interface PresignForms {
   /** `yyyyMMdd'T'HHmmss'Z'`: chooses the signing key. */
   readonly timestamp: string
-  readonly canonicalRequest: string
-  /** The URL to use, given the hex signature of `canonicalRequest`. */
-  urlWith(signature: string): string
+  /** Takes the values of the open query parameters, percent-encoded and none of them empty, then those of the open headers, trimmed. */
+  readonly canonicalRequest: TextForm
+  /** The URL to use: takes the same values, and the hex signature of the canonical request after them. */
+  readonly url: TextForm
 }
 
-/** Prepares presigning of many URLs of one object, such as its parts. Throws RangeError on an expiry out of bounds. The holder of a URL
- *  must send exactly the bound headers, and no other Content-Type or `x-oss-*` header.
- *
- *  Names are encoded, checked and sorted once for all requests that have the same ones; each then only fills its values in. Done for each
- *  request, that takes twice as long as its SHA-256 and HMAC. */
-export function createPresignTextV4(batch: PresignTextBatch): (one: PresignOne) => PresignText {
-  const { region, accessKeyId, securityToken, expiresSeconds } = batch
+/** Prepares presigning of one request, or of many that differ in what is `open`, such as the parts of an object: names are encoded, checked
+ *  and sorted once for all of them. Done for each, that takes twice as long as its SHA-256 and HMAC. Throws RangeError on an expiry out of
+ *  bounds, TypeError on an additional header that is not among the headers. The holder of a URL must send exactly the bound headers, and
+ *  no other Content-Type or `x-oss-*` header. */
+export function presignFormsV4(input: PresignInput, open: PresignOpen = {}): PresignForms {
+  const { region, accessKeyId, securityToken, expiresSeconds } = input
   if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1 || expiresSeconds > MAX_EXPIRES_SECONDS) {
     throw new RangeError(`expiresSeconds must be an integer from 1 to ${MAX_EXPIRES_SECONDS}`)
   }
-  const timestamp = timestampV4(batch.now)
-  const additional = additionalHeaderNames(batch.additionalHeaders)
-  const shared = encodePairs({
-    'x-oss-signature-version': ALGORITHM_V4,
-    'x-oss-credential': `${accessKeyId}/${scopeV4(timestamp, region)}`,
-    'x-oss-date': timestamp,
-    'x-oss-expires': String(expiresSeconds),
-    ...(securityToken ? { 'x-oss-security-token': securityToken } : {}),
-    ...(additional.length > 0 ? { 'x-oss-additional-headers': additional.join(';') } : {}),
-  })
-  const root = ossUrl(batch)
-  const start = startLines(batch)
-  let query: TextForm | undefined
-  let headers: TextForm | undefined
-
-  return ({ query: queryValues = {}, headers: headerValues = {} }) => {
-    if (!headers || !isFormOf(headers, headerValues)) {
-      for (const name of additional) assertHeaderPresent(headerValues, name)
-      headers = headersForm(Object.keys(headerValues), additional)
-    }
-    if (!query || !isFormOf(query, queryValues)) query = queryForm(Object.keys(queryValues), shared)
-    const signed = fillIn(query, queryValues, printQueryValue)
-    return {
-      timestamp,
-      canonicalRequest: joinBlocks(start, signed, fillIn(headers, headerValues, printHeaderValue), additional),
-      urlWith: (signature) => `${root}?${signed}&x-oss-signature=${signature}`,
-    }
+  const openQuery = open.query ?? []
+  const openHeaders = open.headers ?? []
+  const timestamp = timestampV4(input.now)
+  const additional = additionalHeaderNames(input.additionalHeaders)
+  const headers: [name: string, value: FormPiece][] = [
+    ...Object.entries(input.headers ?? {}),
+    ...openHeaders.map((name, index) => [name, openQuery.length + index] as [string, number]),
+  ]
+  for (const name of additional) assertHeaderPresent(headers, name)
+  const query = joinPairs([
+    ...encodePairs(input.query ?? []),
+    ...encodePairs({
+      'x-oss-signature-version': ALGORITHM_V4,
+      'x-oss-credential': `${accessKeyId}/${scopeV4(timestamp, region)}`,
+      'x-oss-date': timestamp,
+      'x-oss-expires': String(expiresSeconds),
+      ...(securityToken ? { 'x-oss-security-token': securityToken } : {}),
+      ...(additional.length > 0 ? { 'x-oss-additional-headers': additional.join(';') } : {}),
+    }),
+    ...openQuery.map((name, index): QueryPair => [encodeRfc3986(name), [`${encodeRfc3986(name)}=`, index]]),
+  ])
+  const signature = openQuery.length + openHeaders.length
+  return {
+    timestamp,
+    canonicalRequest: textForm(requestBlocks(input, query, headerLines(headers, additional), additional)),
+    url: textForm([`${ossUrl(input)}?`, ...query, '&x-oss-signature=', signature]),
   }
 }
 
-/** Throws TypeError when a header that is to be signed has no value. */
-export function assertHeaderPresent(headers: Readonly<Record<string, string>>, lowerName: string): void {
-  if (!Object.keys(headers).some((name) => name.toLowerCase() === lowerName)) {
+/** Throws TypeError when a header that is to be signed is missing. */
+export function assertHeaderPresent(
+  headers: readonly (readonly [name: string, ...unknown[]])[],
+  lowerName: string,
+): void {
+  if (!headers.some(([name]) => name.toLowerCase() === lowerName)) {
     throw new TypeError(`the header ${lowerName} is to be signed but has no value`)
   }
 }
 
-/** The first block: method and URI. The bucket is in the URI wherever it stands in the URL. */
-function startLines({ method, bucket, key }: Pick<CanonicalInput, 'method' | 'bucket' | 'key'>): string {
-  return `${method.toUpperCase()}\n${bucket ? `/${encodeRfc3986(bucket)}/${encodeKey(key ?? '')}` : '/'}`
+/** The six blocks of a canonical request. The bucket is in the URI wherever it stands in the URL. */
+function requestBlocks(
+  { method, bucket, key }: Pick<CanonicalInput, 'method' | 'bucket' | 'key'>,
+  query: readonly FormPiece[],
+  headers: readonly FormPiece[],
+  additional: readonly string[],
+): FormPiece[] {
+  const uri = bucket ? `/${encodeRfc3986(bucket)}/${encodeKey(key ?? '')}` : '/'
+  const start = `${method.toUpperCase()}\n${uri}\n`
+  return [start, ...query, '\n', ...headers, `\n${additional.join(';')}\n${UNSIGNED_PAYLOAD}`]
 }
 
-/** The canonical request from its first block, canonical query, canonical header lines and additional names. */
-function joinBlocks(start: string, query: string, headers: string, additional: readonly string[]): string {
-  return `${start}\n${query}\n${headers}\n${additional.join(';')}\n${UNSIGNED_PAYLOAD}`
-}
-
-function canonicalHeaders(headers: Readonly<Record<string, string>>, additional: readonly string[]): string {
-  return fillIn(headersForm(Object.keys(headers), additional), headers, printHeaderValue)
-}
-
-/** The lines of the headers among these names that are signed. They order by name alone: with the value in the comparison, `x-a` and
- *  `x-a-b` could change places. */
-function headersForm(names: readonly string[], additional: readonly string[]): TextForm {
-  const signed = names
-    .map((name) => ({ lower: name.toLowerCase(), name }))
+/** The lines of the headers that are signed. They order by name alone: with the value in the comparison, `x-a` and `x-a-b` could change
+ *  places. */
+function headerLines(
+  headers: readonly (readonly [name: string, value: FormPiece])[],
+  additional: readonly string[],
+): FormPiece[] {
+  return headers
+    .map(([name, value]) => ({ lower: name.toLowerCase(), value: typeof value === 'string' ? value.trim() : value }))
     .filter(({ lower }) => isSignedByDefault(lower) || additional.includes(lower))
     .sort((a, b) => compare(a.lower, b.lower))
-  return textForm(
-    names,
-    signed.flatMap(({ lower, name }) => [`${lower}:`, { name }, '\n']),
-  )
+    .flatMap(({ lower, value }) => [`${lower}:`, value, '\n'])
 }
 
 function isSignedByDefault(lowerName: string): boolean {
   return lowerName.startsWith('x-oss-') || lowerName === 'content-type' || lowerName === 'content-md5'
 }
 
-type EncodedPair = readonly [encodedName: string, printed: string]
+type QueryPair = readonly [encodedName: string, printed: readonly FormPiece[]]
 
-function encodePairs(query: QueryV4): EncodedPair[] {
+function encodePairs(query: QueryV4): QueryPair[] {
   const pairs = Array.isArray(query) ? query : Object.entries(query)
   return pairs.map(([name, value]: readonly [string, string | null]) => {
     const encodedName = encodeRfc3986(name)
-    return [encodedName, `${encodedName}${printQueryValue(value)}`] as const
+    return [encodedName, [value ? `${encodedName}=${encodeRfc3986(value)}` : encodedName]] as const
   })
 }
 
-function joinSorted(pairs: EncodedPair[]): string {
-  return pairs
+function joinPairs(pairs: readonly QueryPair[]): FormPiece[] {
+  return [...pairs]
     .sort(([a], [b]) => compare(a, b))
-    .map(([, printed]) => printed)
-    .join('&')
-}
-
-/** The query that has these names, their values left open, and `shared`. */
-function queryForm(names: readonly string[], shared: readonly EncodedPair[]): TextForm {
-  const open = names.map((name) => ({ encodedName: encodeRfc3986(name), printed: [encodeRfc3986(name), { name }] }))
-  const known = shared.map(([encodedName, printed]) => ({ encodedName, printed: [printed] }))
-  const sorted = [...open, ...known].sort((a, b) => compare(a.encodedName, b.encodedName))
-  return textForm(
-    names,
-    sorted.flatMap(({ printed }, index) => (index === 0 ? printed : ['&', ...printed])),
-  )
-}
-
-function printQueryValue(value: string | null | undefined): string {
-  return value ? `=${encodeRfc3986(value)}` : ''
-}
-
-function printHeaderValue(value = ''): string {
-  return value.trim()
+    .flatMap(([, printed], index) => (index === 0 ? printed : ['&', ...printed]))
 }
 
 function compare(a: string, b: string): number {

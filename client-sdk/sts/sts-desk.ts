@@ -1,8 +1,9 @@
 import type { Clock, ServerClock } from '../clock.ts'
-import { createPresignTextV4 } from '../contract/canonical-v4.ts'
+import { presignFormsV4 } from '../contract/canonical-v4.ts'
 import type { UploadCredentials } from '../contract/credentials.ts'
 import type { PartGrant } from '../contract/part.ts'
 import { type PartPlan, partSize } from '../contract/part-plan.ts'
+import { fillIn } from '../contract/text-form.ts'
 import { invalidReply } from '../errors.ts'
 import type { GrantDesk, RefusedGrant } from '../grant-desk.ts'
 import type { UploadApi } from '../upload-api.ts'
@@ -93,7 +94,8 @@ async function sign(
   // Whatever the clock believes: it is a moment of the credentials' life.
   const nowMs = Math.min(Math.max(serverNowMs, endMs - longestLifeMs), endMs - 1000)
   const expiresSeconds = Math.min(urlSeconds, Math.floor((endMs - nowMs) / 1000))
-  const textOf = createPresignTextV4({
+  const headers = { 'Content-MD5': md5 }
+  const { timestamp, canonicalRequest, url } = presignFormsV4({
     method: 'PUT',
     baseUrl: held.endpoint,
     addressing: held.addressing,
@@ -104,14 +106,13 @@ async function sign(
     securityToken: held.securityToken,
     now: new Date(nowMs),
     expiresSeconds,
+    query: { partNumber: String(partNumber), uploadId: held.uploadId },
+    headers,
   })
-  const headers = { 'Content-MD5': md5 }
-  const query = { partNumber: String(partNumber), uploadId: held.uploadId }
-  const { timestamp, canonicalRequest, urlWith } = textOf({ query, headers })
   return {
     partNumber,
     method: 'PUT',
-    url: urlWith(await held.signer.sign(canonicalRequest, timestamp)),
+    url: fillIn(url, [await held.signer.sign(fillIn(canonicalRequest, []), timestamp)]),
     headers,
     sizeBytes: partSize(plan, partNumber),
     expiresAt: new Date(nowMs + expiresSeconds * 1000).toISOString(),

@@ -166,7 +166,7 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
 
     async presignParts(key, ossUploadId, ttlSeconds) {
       const now = options.now()
-      const presignUrl = createPresignerV4({
+      const request = {
         method: 'PUT',
         baseUrl: options.publicEndpoint,
         addressing: options.publicAddressing,
@@ -176,18 +176,25 @@ export function createAliyunObjectStore(options: AliyunObjectStoreOptions): Obje
         credentials: await options.credentials.get(),
         now,
         expiresSeconds: ttlSeconds,
+        query: { uploadId: ossUploadId },
         ...(options.signContentLength ? { additionalHeaders: ['content-length'] } : {}),
-      })
+      }
+      const presignerOf = (...headers: string[]) => createPresignerV4(request, { query: ['partNumber'], headers })
+      let presignPlain: ReturnType<typeof presignerOf> | undefined
+      let presignWithMd5: typeof presignPlain
       // The signature's clock has whole seconds.
       const expiresAt = new Date((Math.floor(now.getTime() / 1000) + ttlSeconds) * 1000)
       return {
         expiresAt,
         presign({ partNumber, sizeBytes, md5 }) {
-          const query = { partNumber: String(partNumber), uploadId: ossUploadId }
+          const number = String(partNumber)
           const length = String(sizeBytes)
-          const bound = md5 ? { 'Content-MD5': md5, 'content-length': length } : { 'content-length': length }
-          const url = presignUrl({ query, headers: bound })
-          return { url, headers: md5 ? { 'Content-MD5': md5 } : {} }
+          if (md5) {
+            presignWithMd5 ??= presignerOf('content-length', 'content-md5')
+            return { url: presignWithMd5(number, length, md5), headers: { 'Content-MD5': md5 } }
+          }
+          presignPlain ??= presignerOf('content-length')
+          return { url: presignPlain(number, length), headers: {} }
         },
       }
     },

@@ -5,15 +5,17 @@ import {
   assertHeaderPresent,
   type CanonicalInput,
   canonicalRequestV4,
-  createPresignTextV4,
-  type PresignOne,
-  type PresignTextBatch,
+  fillIn,
+  type PresignInput,
+  type PresignOpen,
+  presignFormsV4,
   scopeV4,
   stringToSignV4,
   timestampV4,
   UNSIGNED_PAYLOAD,
 } from '@partway/client/contract'
-import { createHmacSha256 } from './hmac-sha256.ts'
+import { createFormBytes } from './form-bytes.ts'
+import { createHmacSha256, type HmacSha256 } from './hmac-sha256.ts'
 
 /* OSS signature V4: the text of a request, which the contract makes, signed with node:crypto. */
 
@@ -26,8 +28,7 @@ export interface CredentialsV4 {
 
 /** Signs a canonical request: hex HMAC-SHA256 under the key of (secret, day, region). `timestamp` as from `timestampV4`. */
 export function signatureV4(secret: string, timestamp: string, region: string, canonicalRequest: string): string {
-  const sign = signerOf(secret, timestamp.slice(0, 8), region)
-  return sign(stringToSignV4(timestamp, region, hash('sha256', canonicalRequest)))
+  return hashSigner(secret, timestamp, region)(hash('sha256', canonicalRequest))
 }
 
 /** The four keys of the chain, outermost first. Exported for the known answers; callers want `signatureV4`. */
@@ -41,11 +42,10 @@ export function keyChainV4(secret: string, date: string, region: string): [Buffe
 
 // Four HMACs per signature would be most of its cost, and a key serves a whole day. The bound only guards against a flood of
 // short-lived credentials.
-type Sign = (stringToSign: string) => string
-const signers = new Map<string, Sign>()
+const signers = new Map<string, HmacSha256>()
 const MAX_SIGNERS = 256
 
-function signerOf(secret: string, date: string, region: string): Sign {
+function signerOf(secret: string, date: string, region: string): HmacSha256 {
   const name = `${date}\n${region}\n${secret}`
   const known = signers.get(name)
   if (known) return known
@@ -55,25 +55,35 @@ function signerOf(secret: string, date: string, region: string): Sign {
   return made
 }
 
-/** What every URL of one batch shares. `expiresSeconds` is 1 to 604800. */
-export interface PresignBatch extends Omit<PresignTextBatch, 'accessKeyId' | 'securityToken'> {
+/** Signs the hex hash of a canonical request; see `signatureV4`. */
+function hashSigner(secret: string, timestamp: string, region: string): (requestHash: string) => string {
+  return signerOf(secret, timestamp.slice(0, 8), region)(stringToSignV4(timestamp, region, ''))
+}
+
+/** A request to presign. `expiresSeconds` is 1 to 604800. */
+export interface PresignRequest extends Omit<PresignInput, 'accessKeyId' | 'securityToken'> {
   readonly credentials: CredentialsV4
 }
 
-/** Presigns many URLs of one object, such as its parts; see `createPresignTextV4`, also for what it throws. */
-export function createPresignerV4({ credentials, ...batch }: PresignBatch): (one: PresignOne) => string {
+/** Presigns many URLs that differ in what is `open`, such as those of an object's parts: takes the values. See `presignFormsV4`, also for
+ *  what it throws. */
+export function createPresignerV4(
+  { credentials, ...request }: PresignRequest,
+  open: PresignOpen = {},
+): (...values: string[]) => string {
   const { accessKeyId, securityToken, accessKeySecret } = credentials
-  const textOf = createPresignTextV4({ ...batch, accessKeyId, securityToken })
-  const sign = signerOf(accessKeySecret, timestampV4(batch.now).slice(0, 8), batch.region)
-  return (one) => {
-    const { timestamp, canonicalRequest, urlWith } = textOf(one)
-    return urlWith(sign(stringToSignV4(timestamp, batch.region, hash('sha256', canonicalRequest))))
+  const { timestamp, canonicalRequest, url } = presignFormsV4({ ...request, accessKeyId, securityToken }, open)
+  const bytesOf = createFormBytes(canonicalRequest)
+  const sign = hashSigner(accessKeySecret, timestamp, request.region)
+  return (...values) => {
+    values.push(sign(hash('sha256', bytesOf(values))))
+    return fillIn(url, values)
   }
 }
 
 /** One presigned URL; see `createPresignerV4` for many. */
-export function presignV4(request: PresignBatch & PresignOne): string {
-  return createPresignerV4(request)(request)
+export function presignV4(request: PresignRequest): string {
+  return createPresignerV4(request)()
 }
 
 export interface HeaderSignInput extends CanonicalInput {
@@ -94,7 +104,7 @@ export function signHeadersV4(input: HeaderSignInput): Record<string, string> {
     'x-oss-content-sha256': UNSIGNED_PAYLOAD,
     ...(credentials.securityToken ? { 'x-oss-security-token': credentials.securityToken } : {}),
   }
-  for (const name of additional) assertHeaderPresent(headers, name)
+  for (const name of additional) assertHeaderPresent(Object.entries(headers), name)
   const request = canonicalRequestV4({ ...input, headers })
   const signature = signatureV4(credentials.accessKeySecret, timestamp, region, request)
   const names = additional.length > 0 ? `,AdditionalHeaders=${additional.join(';')}` : ''

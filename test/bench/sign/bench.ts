@@ -15,7 +15,7 @@ export const about = 'presigned part URLs per second of processor time on one co
 /** Those of the grant function: everything of `POST …/grants` but HTTP, JSON and the statement in Postgres. */
 export async function run(given: string[]): Promise<boolean> {
   installPeers()
-  const options = readOptions(given, { rounds: 9, warmUpMs: 500, workMs: 2000 })
+  const options = readOptions(given, { rounds: 9, warmUpMs: 1500, workMs: 2000 })
   const report = startReport('sign', given, options)
   const input: SignInput = {
     accessKeyId: 'STS.NUexampleexampleexample',

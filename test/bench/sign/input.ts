@@ -10,7 +10,7 @@ export interface SignInput {
   partSizeBytes: number
   expiresSeconds: number
   md5s: string[]
-  /** Processor time to sign for before counting begins, and while it is counted. */
+  /** How long to sign before counting begins, until all that runs is optimized code, and while it is counted. */
   warmUpMs: number
   workMs: number
 }
