@@ -171,8 +171,18 @@ module.exports = {
       comment:
         'These packages are heavy: a worker, the page where workers are refused, and Node load them when the first part is hashed.',
       severity: 'error',
-      from: { path: '^client-sdk/', pathNot: '^client-sdk/(browser/part-hasher|node/node-hashing)[.]ts$' },
+      from: {
+        path: '^client-sdk/',
+        pathNot: '^client-sdk/(browser/part-hasher|node/(node-hashing|hash-thread))[.]ts$',
+      },
       to: { ...value, path: '^node_modules/(hash-wasm|@noble)/' },
+    },
+    {
+      name: 'hash-thread-is-a-script',
+      comment: 'Imported, it would load its hash where nobody waits for it.',
+      severity: 'error',
+      from: { path: '^client-sdk/' },
+      to: { ...value, path: '^client-sdk/node/hash-thread[.]ts$' },
     },
     {
       name: 'hashers-stay-off-the-page',

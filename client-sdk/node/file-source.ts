@@ -2,9 +2,10 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { ByteSource } from '../byte-source.ts'
 import { ClientException } from '../errors.ts'
+import { setFileRange } from './file-range.ts'
 
 /** Each stream has two of these: 12 MiB for 4 parts in flight, one being hashed and one being compared. A quarter as large cost 6 % more
- *  processor time: each read is handed to another thread and back. */
+ *  processor time: each read is handed to a thread of Node's and back. */
 const pieceBytes = 1_048_576
 
 /**
@@ -17,6 +18,9 @@ export async function openFileSource(path: string): Promise<ByteSource> {
   const atStart = await file.stat({ bigint: true })
   // Pairs of buffers that streams in flight use in turn: while one piece is written out, the next is read.
   const freePieces: [Uint8Array, Uint8Array][] = []
+  // Closed under them, the descriptor's number could become another file's.
+  const borrowers = new Set<Promise<unknown>>()
+  let isClosing = false
 
   async function readInto(target: Uint8Array, start: number): Promise<void> {
     let filled = 0
@@ -31,6 +35,42 @@ export async function openFileSource(path: string): Promise<ByteSource> {
     }
   }
 
+  async function* readPieces(start: number, end: number): AsyncGenerator<Uint8Array> {
+    const pair = freePieces.pop() ?? [new Uint8Array(pieceBytes), new Uint8Array(pieceBytes)]
+    let next: Promise<Uint8Array> | undefined
+    const readPiece = async (from: number, index: number) => {
+      const buffer = pair[index % 2] ?? new Uint8Array(pieceBytes)
+      const piece = buffer.subarray(0, Math.min(pieceBytes, end - from))
+      await readInto(piece, from)
+      return piece
+    }
+    try {
+      let index = 0
+      next = start < end ? readPiece(start, 0) : undefined
+      for (let from = start; from < end; from += pieceBytes) {
+        const piece = await (next as Promise<Uint8Array>)
+        index += 1
+        next = from + pieceBytes < end ? readPiece(from + pieceBytes, index) : undefined
+        // A failure of the read ahead is thrown when its turn comes, not as an unhandled rejection before.
+        next?.catch(() => {})
+        yield piece
+      }
+    } finally {
+      await next?.catch(() => {})
+      freePieces.push(pair)
+    }
+  }
+
+  async function lend<Result>(use: (fd: number) => Promise<Result>): Promise<Result> {
+    const used = use(isClosing ? -1 : file.fd)
+    borrowers.add(used)
+    try {
+      return await used
+    } finally {
+      borrowers.delete(used)
+    }
+  }
+
   return {
     name: basename(absolute),
     sizeBytes: Number(atStart.size),
@@ -40,30 +80,10 @@ export async function openFileSource(path: string): Promise<ByteSource> {
       await readInto(target, start)
       return target
     },
-    async *stream(start, end) {
-      const pair = freePieces.pop() ?? [new Uint8Array(pieceBytes), new Uint8Array(pieceBytes)]
-      let next: Promise<Uint8Array> | undefined
-      const readPiece = async (from: number, index: number) => {
-        const buffer = pair[index % 2] ?? new Uint8Array(pieceBytes)
-        const piece = buffer.subarray(0, Math.min(pieceBytes, end - from))
-        await readInto(piece, from)
-        return piece
-      }
-      try {
-        let index = 0
-        next = start < end ? readPiece(start, 0) : undefined
-        for (let from = start; from < end; from += pieceBytes) {
-          const piece = await (next as Promise<Uint8Array>)
-          index += 1
-          next = from + pieceBytes < end ? readPiece(from + pieceBytes, index) : undefined
-          // A failure of the read ahead is thrown when its turn comes, not as an unhandled rejection before.
-          next?.catch(() => {})
-          yield piece
-        }
-      } finally {
-        await next?.catch(() => {})
-        freePieces.push(pair)
-      }
+    stream(start, end) {
+      const pieces = readPieces(start, end)
+      setFileRange(pieces, { start, end, lend })
+      return pieces
     },
     async checkUnchanged() {
       const now = await stat(absolute, { bigint: true }).catch(() => undefined)
@@ -72,7 +92,11 @@ export async function openFileSource(path: string): Promise<ByteSource> {
       if (now.size !== atStart.size) throw changed(path, 'has another size')
       if (now.mtimeNs !== atStart.mtimeNs) throw changed(path, 'was modified')
     },
-    close: () => file.close(),
+    async close() {
+      isClosing = true
+      await Promise.allSettled(borrowers)
+      await file.close()
+    },
   }
 }
 
