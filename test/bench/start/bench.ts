@@ -24,7 +24,7 @@ interface Start {
 }
 
 export async function run(given: string[]): Promise<boolean> {
-  const options = readOptions(given, { rounds: 5, idleMs: 5000, withoutNpmStart: false })
+  const options = readOptions(given, { rounds: 5, idleMs: 30_000, withoutNpmStart: false })
   const report = startReport('start', given, options)
   const place = await openWorkplace()
   try {
