@@ -11,6 +11,8 @@ export interface RefusedGrant {
 
 /** Gives permission to send parts. */
 export interface GrantDesk {
+  /** Whether the server is asked, once for all parts that are asked for together: the more at once, the fewer requests. */
+  readonly isBatched: boolean
   /** A fresh grant; `refused` is the one it replaces, if OSS did not take that. */
   ask(part: { partNumber: number; md5: string }, refused?: RefusedGrant): Promise<PartGrant>
 }
@@ -54,6 +56,7 @@ export function createGrantDesk(api: Pick<UploadApi, 'grantParts'>, id: string, 
   }
 
   return {
+    isBatched: true,
     ask: (part) =>
       new Promise((resolve, reject) => {
         waiting.push({ part: { partNumber: part.partNumber, md5: part.md5 }, resolve, reject })

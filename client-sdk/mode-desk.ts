@@ -70,6 +70,9 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   }
 
   return {
+    get isBatched() {
+      return hasGivenUp
+    },
     async ask(part, refused) {
       if (mode === 'auto' && refused?.error && replacements.has(refused.grant)) giveUp(refused.error)
       if (hasGivenUp) return presigned.ask(part)

@@ -6,8 +6,8 @@ export interface PartFeedDeps {
   numbers: Iterable<number>
   prepare(partNumber: number): Promise<PreparedPart>
   askGrant(part: PreparedPart): Promise<PartGrant>
-  /** Parts hashed ahead of the ones in flight, ≥ 1. Grants are asked for that many at a time, or half as many while somebody waits. */
-  lookahead: number
+  /** Parts to be hashed ahead of the ones in flight now, ≥ 1. Grants are asked for that many at a time, or half as many while somebody waits. */
+  lookahead(): number
   /** Parts that are ready already, from the create call. */
   ready?: GrantedPart[]
 }
@@ -31,7 +31,6 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   const idle: { resolve(part: GrantedPart | undefined): void; reject(error: unknown): void }[] = []
   let hashed: PreparedPart[] = []
   let asking: PreparedPart[] = []
-  const leastParts = Math.ceil(deps.lookahead / 2)
   let hasBegun = ready.length > 0
   let isHashing = false
   let isExhausted = false
@@ -55,7 +54,8 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   }
 
   function hashNext() {
-    if (isHashing || isExhausted || hashed.length + asking.length + ready.length >= deps.lookahead + idle.length) return
+    if (isHashing || isExhausted || hashed.length + asking.length + ready.length >= deps.lookahead() + idle.length)
+      return
     const next = numbers.next()
     if (next.done) {
       isExhausted = true
@@ -76,7 +76,8 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
 
   function askNext() {
     const isAll = isExhausted && !isHashing
-    const enough = idle.length === 0 ? deps.lookahead : hasBegun ? leastParts : 1
+    const most = deps.lookahead()
+    const enough = idle.length === 0 ? most : hasBegun ? Math.ceil(most / 2) : 1
     if (asking.length > 0 || hashed.length === 0 || (hashed.length < enough && !isAll)) return
     hasBegun = true
     asking = hashed

@@ -20,7 +20,7 @@ export interface SendPartDeps extends PartAttemptDeps {
   source: ByteSource
   plan: PartPlan
   hashing: Hashing
-  grants: GrantDesk
+  grants: Pick<GrantDesk, 'ask'>
   ages: GrantAges
   serverClock: ServerClock
   retry: RetryPolicy

@@ -2,13 +2,16 @@ import { linkSignals, runTogether } from './abort-link.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import { ClientException } from './errors.ts'
+import type { GrantDesk } from './grant-desk.ts'
 import { etagOfMd5 } from './hashing.ts'
+import { createLookahead } from './lookahead.ts'
 import { createPartFeed } from './part-feed.ts'
 import type { PartLedger } from './part-ledger.ts'
 import { type GrantedPart, type PreparedPart, preparePart } from './prepared-part.ts'
 import { type SendPartDeps, sendPart } from './send-part.ts'
 
 export interface SendPartsDeps extends SendPartDeps {
+  grants: GrantDesk
   parallel: number
   buffers: BufferPool
   ledger: PartLedger
@@ -16,9 +19,6 @@ export interface SendPartsDeps extends SendPartDeps {
   /** Called with each part that is about to be sent. */
   onPart(): void
 }
-
-/** What may lie hashed and waiting: enough to keep senders busy, little enough to be still in the system's cache when sent. */
-const lookaheadBytes = 64 * 1_048_576
 
 /** Sends the parts of `numbers`, `parallel` at a time, and remembers their checksums. `ready` ones go first. */
 export async function sendParts(
@@ -29,10 +29,11 @@ export async function sendParts(
 ): Promise<void> {
   const link = linkSignals(signal)
   for (const part of ready) remember(deps, part)
+  const lookahead = createLookahead(deps.parallel, deps.plan, deps.clock)
   const feed = createPartFeed({
     numbers,
     ready,
-    lookahead: Math.max(1, Math.min(2 * deps.parallel, Math.floor(lookaheadBytes / deps.plan.partSizeBytes))),
+    lookahead: () => lookahead.parts(deps.grants.isBatched),
     async prepare(partNumber) {
       await deps.gate.opened(link.signal)
       const part = await preparePart(deps, partNumber, link.signal)
@@ -46,7 +47,10 @@ export async function sendParts(
   })
   const sender = async () => {
     try {
-      for (let part = await feed.next(); part; part = await feed.next()) await sendOne(deps, part, link.signal)
+      for (let part = await feed.next(); part; part = await feed.next()) {
+        await sendOne(deps, part, link.signal)
+        lookahead.stored()
+      }
     } catch (error) {
       link.abort(error)
       feed.close()

@@ -84,7 +84,12 @@ export function createSessionSender(
     },
     limiter: options.limiter,
     onUploadMissing: () => askFate(api, id, signal),
-    grants: { ask },
+    grants: {
+      get isBatched() {
+        return desk.isBatched
+      },
+      ask,
+    },
   }
   return {
     checkpointer,

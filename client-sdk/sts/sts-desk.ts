@@ -74,6 +74,7 @@ export function createStsDesk(deps: StsDeskDeps): GrantDesk {
   }
 
   return {
+    isBatched: false,
     async ask(part, refused) {
       if (refused) await heed(refused)
       const held = await keeper.get()

@@ -44,7 +44,7 @@ describe('the feed of parts', () => {
             numbers,
             prepare,
             askGrant: async (part) => grantFor(part.partNumber),
-            lookahead,
+            lookahead: () => lookahead,
           })
           const given: number[] = []
           await Promise.all(
@@ -70,7 +70,7 @@ describe('the feed of parts', () => {
       numbers: Array.from({ length: 100 }, (_, index) => index + 1),
       prepare,
       askGrant: async (part) => grantFor(part.partNumber),
-      lookahead: 3,
+      lookahead: () => 3,
     })
     const first = await feed.next()
     for (let turn = 0; turn < 20; turn++) await settle()
@@ -98,7 +98,7 @@ describe('the feed of parts', () => {
       numbers: Array.from({ length: 80 }, (_, index) => index + 1),
       prepare,
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
-      lookahead: 4,
+      lookahead: () => 4,
     })
     for (let part = await feed.next(); part; part = await feed.next()) {
       // A PUT takes longer than hashing and asking do.
@@ -129,7 +129,7 @@ describe('the feed of parts', () => {
         return prepare(partNumber)
       },
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
-      lookahead: 2 * senders,
+      lookahead: () => 2 * senders,
     })
     await Promise.all(
       Array.from({ length: senders }, async (_, sender) => {
@@ -151,7 +151,7 @@ describe('the feed of parts', () => {
       numbers: [1, 2, 3],
       prepare: (partNumber) => (partNumber === 2 ? Promise.reject(new Error('unreadable')) : prepare(partNumber)),
       askGrant: async (part) => grantFor(part.partNumber),
-      lookahead: 1,
+      lookahead: () => 1,
     })
     const takeAll = async () => {
       for (let part = await feed.next(); part; part = await feed.next()) part.release()
@@ -164,7 +164,7 @@ describe('the feed of parts', () => {
 
   it('has no more parts once it is closed, for who waits and for who asks later', async () => {
     const { prepare } = countingParts()
-    const feed = createPartFeed({ numbers: [1, 2], prepare, askGrant: () => new Promise(() => {}), lookahead: 1 })
+    const feed = createPartFeed({ numbers: [1, 2], prepare, askGrant: () => new Promise(() => {}), lookahead: () => 1 })
     const waiting = feed.next()
     await settle()
     feed.close()
@@ -178,7 +178,7 @@ describe('the feed of parts', () => {
       numbers: [1, 2, 3],
       prepare,
       askGrant: () => Promise.reject(new Error('refused')),
-      lookahead: 2,
+      lookahead: () => 2,
     })
     await expect(feed.next()).rejects.toThrow('refused')
     await settle()

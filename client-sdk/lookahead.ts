@@ -1,0 +1,47 @@
+import type { Clock } from './clock.ts'
+import type { PartPlan } from './contract/part-plan.ts'
+
+/** How many parts are hashed and granted before a sender is free for them. */
+export interface Lookahead {
+  /** OSS has a part. */
+  stored(): void
+  /** Parts, ≥ 1: what is sent in two seconds, as quickly as parts have been stored lately, where that spares requests. */
+  parts(isBatched: boolean): number
+}
+
+/** What may lie hashed and waiting on any line. */
+const slowBytes = 64 * 1_048_576
+/** The same on one that takes it at once: little enough to be still in the system's cache when it is sent. */
+const quickBytes = 256 * 1_048_576
+/** Grants are asked for so long ahead, which is nothing beside their life and spares a quick line most of its requests. */
+const aheadMs = 2000
+/** What one request for grants may ask for. */
+const maxParts = 100
+/** Parts that tell how quick the line is now. */
+const remembered = 16
+
+/** Two parts for each sender at least, unless they are large. */
+export function createLookahead(
+  parallel: number,
+  { partSizeBytes }: Pick<PartPlan, 'partSizeBytes'>,
+  clock: Clock,
+): Lookahead {
+  const partsIn = (bytes: number) => Math.max(1, Math.floor(bytes / partSizeBytes))
+  const least = Math.min(2 * parallel, partsIn(slowBytes))
+  const most = Math.max(least, Math.min(maxParts, partsIn(quickBytes)))
+  const storedAt: number[] = []
+  return {
+    stored() {
+      storedAt.push(clock.nowMs())
+      if (storedAt.length > remembered) storedAt.shift()
+    },
+    parts(isBatched) {
+      const [first] = storedAt
+      // Signed here, parts cost no request, and the later the better: their credentials age.
+      if (first === undefined || !isBatched) return least
+      // A clock that was set back makes the line look quick, for as many parts as are remembered.
+      const perMs = (storedAt.length - 1) / Math.max(1, clock.nowMs() - first)
+      return Math.min(most, Math.max(least, Math.floor(aheadMs * perMs)))
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { type Clock, systemClock } from '../../client-sdk/clock.ts'
+import { createLookahead } from '../../client-sdk/lookahead.ts'
+
+const MiB = 1_048_576
+
+/** A lookahead whose parts are stored one every `ms` from now on. */
+function line(parallel: number, partSizeBytes: number) {
+  let nowMs = 1_000_000
+  const clock: Clock = { ...systemClock, nowMs: () => nowMs }
+  const lookahead = createLookahead(parallel, { partSizeBytes }, clock)
+  return {
+    lookahead,
+    wait: (ms: number) => {
+      nowMs += ms
+    },
+    store(count: number, everyMs: number) {
+      for (let index = 0; index < count; index++) {
+        nowMs += everyMs
+        lookahead.stored()
+      }
+    },
+  }
+}
+
+describe('how far ahead parts are hashed and granted', () => {
+  it('begins with two parts for each sender, or as many as are 64 MiB, and at least one', () => {
+    expect(line(4, 1 * MiB).lookahead.parts(true)).toBe(8)
+    expect(line(4, 8 * MiB).lookahead.parts(true)).toBe(8)
+    expect(line(4, 20 * MiB).lookahead.parts(true)).toBe(3)
+    expect(line(4, 5120 * MiB).lookahead.parts(true)).toBe(1)
+  })
+
+  it('grows to what two seconds take, within 256 MiB and one request', () => {
+    const quick = line(4, 8 * MiB)
+    quick.store(1, 0)
+    expect(quick.lookahead.parts(true)).toBe(8)
+    quick.store(15, 100)
+    expect(quick.lookahead.parts(true)).toBe(20)
+    quick.store(16, 10)
+    expect(quick.lookahead.parts(true)).toBe(32)
+    const small = line(4, 1 * MiB)
+    small.store(16, 5)
+    expect(small.lookahead.parts(true)).toBe(100)
+    const large = line(4, 512 * MiB)
+    large.store(16, 5)
+    expect(large.lookahead.parts(true)).toBe(1)
+  })
+
+  it('stays small where parts are signed here and cost no request', () => {
+    const quick = line(4, 1 * MiB)
+    quick.store(16, 10)
+    expect(quick.lookahead.parts(false)).toBe(8)
+    expect(quick.lookahead.parts(true)).toBe(100)
+  })
+
+  it('falls again with the line, also while nothing is stored at all', () => {
+    const fading = line(4, 1 * MiB)
+    fading.store(16, 10)
+    expect(fading.lookahead.parts(true)).toBe(100)
+    fading.wait(850)
+    expect(fading.lookahead.parts(true)).toBe(30)
+    fading.wait(60_000)
+    expect(fading.lookahead.parts(true)).toBe(8)
+    fading.store(16, 100)
+    expect(fading.lookahead.parts(true)).toBe(20)
+  })
+})
