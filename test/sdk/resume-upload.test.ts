@@ -1,7 +1,6 @@
 import { copyFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import {
   createMemoryRecordStore,
-  createNodeHashing,
   type RecordStore,
   type UploadNotice,
   type UploadOptions,
@@ -10,6 +9,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { recordKey } from '../../client-sdk/upload-record.ts'
 import { partOf, putPart } from '../support/api.ts'
+import { interruptUpload } from './interrupt-upload.ts'
 import { changeByteUnseen, MiB, sha256OfFile, startUploadBench, type UploadBench, until } from './upload-bench.ts'
 
 let bench: UploadBench
@@ -24,31 +24,7 @@ afterAll(() => bench.close())
 
 const sizeBytes = 8 * MiB + 77
 
-/** Sends some parts of a file and stops, keeping everything. Returns the upload's id. */
-async function interrupt(path: string, options: UploadOptions = {}): Promise<string> {
-  const isStored = (task: { progress: { currentBytes: number } }) => task.progress.currentBytes > 3 * MiB
-  const rule = bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 60 } })
-  const task = bench.client.upload(path, {
-    partSizeBytes: MiB,
-    parallel: 2,
-    deleteUploadOnCancelling: false,
-    ...options,
-  })
-  await until(() => isStored(task), 'three parts were sent')
-  await task.cancel()
-  bench.app.cloud.faults.remove(rule)
-  // As on OSS, a part that had arrived whole when its connection was dropped may still land.
-  const { requests } = bench.app.cloud
-  const answered = () => [0, 200].reduce((sum, status) => sum + requests.countAnswered('UploadPart', status), 0)
-  await until(() => answered() >= requests.count('UploadPart'), 'nothing was in flight')
-  expect(task.state).toBe('cancelled')
-  const id = task.id ?? ''
-  const { upload } = await bench.client.getUpload(id, { reconcile: true })
-  expect(upload.state).toBe('uploading')
-  expect(upload.storedBytes).toBeGreaterThanOrEqual(2 * MiB)
-  bench.app.cloud.requests.reset()
-  return id
-}
+const interrupt = (path: string, options?: UploadOptions) => interruptUpload(bench, path, options)
 
 async function storedBytes(id: string): Promise<number> {
   return (await bench.client.getUpload(id, { reconcile: true })).upload.storedBytes
@@ -73,82 +49,6 @@ describe('an interrupted upload', () => {
     expect(result).toMatchObject({ id, sentBytes: sizeBytes - stored })
     expect(seen[0]).toBe(stored)
     await expectWhole(path, result)
-  })
-
-  it('is asked about together with its parts, and what is stored is compared while new parts are on their way, not before', async () => {
-    const path = await bench.file(sizeBytes, 'first-byte.bin')
-    const recordStore = createMemoryRecordStore()
-    const id = await interrupt(path, { recordStore })
-    const hashing = createNodeHashing()
-    let hashed = 0
-    let compared = 0
-    const watched: typeof hashing = {
-      async digest(body, signal) {
-        hashed += 1
-        return hashing.digest(body, signal)
-      },
-      async crc64(body, signal) {
-        compared += 1
-        return hashing.crc64(body, signal)
-      },
-    }
-    let isListed = false
-    let comparedAtFirstGrant: number | undefined
-    const fetching: typeof fetch = async (input, init) => {
-      const { pathname } = new URL(String(input))
-      if (pathname.endsWith('/parts')) isListed = true
-      const reply = await bench.fetch(input, init)
-      if (pathname.endsWith(id)) await until(() => isListed, 'the parts were asked for, too')
-      if (pathname.endsWith('/grants') && comparedAtFirstGrant === undefined) {
-        // The fingerprint, and two parts.
-        await until(() => hashed > 2, 'the second new part was hashed')
-        comparedAtFirstGrant = compared
-      }
-      return reply
-    }
-    const client = bench.clientWith({ ports: { fetch: fetching, hashing: watched } })
-    const result = await client.upload(path, { recordStore }).done
-    expect(result.id).toBe(id)
-    expect(comparedAtFirstGrant).toBe(0)
-    expect(compared).toBeGreaterThan(1)
-    await expectWhole(path, result)
-  })
-
-  it.each([
-    [
-      'its parts are refused at first',
-      '/parts',
-      () => Response.json({ code: 'upload-state-conflict' }, { status: 409 }),
-    ],
-    ['its parts are not to be had at first', '/parts', () => new Response('', { status: 503 })],
-    [
-      'it was about to be completed in vain',
-      '',
-      async (reply: Response) => {
-        const { upload } = await reply.json()
-        return Response.json({ upload: { ...upload, state: 'completing' } })
-      },
-    ],
-  ])('goes on when, while it is asked about, %s', async (what, path, change) => {
-    const file = await bench.file(sizeBytes, `${what}.bin`)
-    const recordStore = createMemoryRecordStore()
-    const id = await interrupt(file, { recordStore })
-    const stored = await storedBytes(id)
-    let isChanged = false
-    const fetching: typeof fetch = async (input, init) => {
-      const reply = await bench.fetch(input, init)
-      if (isChanged || !new URL(String(input)).pathname.endsWith(`${id}${path}`)) return reply
-      isChanged = true
-      return change(reply)
-    }
-    const notices: UploadNotice[] = []
-    const onNotice = (notice: UploadNotice) => notices.push(notice)
-    const client = bench.clientWith({ ports: { fetch: fetching } })
-    const result = await client.upload(file, { recordStore, onNotice }).done
-    expect(isChanged).toBe(true)
-    expect(result).toMatchObject({ id, sentBytes: sizeBytes - stored })
-    expect(notices).toEqual([{ type: 'resumed', id, restoredBytes: stored }])
-    await expectWhole(file, result)
   })
 
   it('goes on without a record, under another name, with another part size: on another device', async () => {
