@@ -5,8 +5,15 @@ import type { PartPlan } from './contract/part-plan.ts'
 export interface Lookahead {
   /** OSS has a part. */
   stored(): void
-  /** Parts, ≥ 1: what is sent in two seconds, as quickly as parts have been stored lately, where that spares requests. */
-  parts(isBatched: boolean): number
+  /** For now: what is sent in two seconds, as quickly as parts have been stored lately, where that spares requests. */
+  bounds(isBatched: boolean): LookaheadBounds
+}
+
+export interface LookaheadBounds {
+  /** Parts to be hashed ahead of the ones in flight, ≥ 1. Grants are asked for that many at a time. */
+  ahead: number
+  /** Parts that are enough to ask for while a sender waits for one, ≥ 1. */
+  batch: number
 }
 
 /** What may lie hashed and waiting on any line. */
@@ -17,7 +24,7 @@ const quickBytes = 256 * 1_048_576
 const aheadMs = 2000
 /** What one request for grants may ask for. */
 const maxParts = 100
-/** Parts that tell how quick the line is now. */
+/** Parts that tell how quick the line is: those in flight on a slow one end together, too. */
 const remembered = 16
 
 /** Two parts for each sender at least, unless they are large. */
@@ -30,18 +37,25 @@ export function createLookahead(
   const least = Math.min(2 * parallel, partsIn(slowBytes))
   const most = Math.max(least, Math.min(maxParts, partsIn(quickBytes)))
   const storedAt: number[] = []
+
+  function partsAhead(): number {
+    const [first] = storedAt
+    if (first === undefined || storedAt.length < remembered) return least
+    // A clock that was set back makes the line look quick, for as many parts as are remembered.
+    const perMs = (storedAt.length - 1) / Math.max(1, clock.nowMs() - first)
+    return Math.min(most, Math.max(least, Math.floor(aheadMs * perMs)))
+  }
+
   return {
     stored() {
       storedAt.push(clock.nowMs())
       if (storedAt.length > remembered) storedAt.shift()
     },
-    parts(isBatched) {
-      const [first] = storedAt
+    bounds(isBatched) {
       // Signed here, parts cost no request, and the later the better: their credentials age.
-      if (first === undefined || !isBatched) return least
-      // A clock that was set back makes the line look quick, for as many parts as are remembered.
-      const perMs = (storedAt.length - 1) / Math.max(1, clock.nowMs() - first)
-      return Math.min(most, Math.max(least, Math.floor(aheadMs * perMs)))
+      const ahead = isBatched ? partsAhead() : least
+      // The last batch leaves when all is hashed: the larger it is, the later the end.
+      return { ahead, batch: Math.ceil(Math.max(least / 2, ahead / 4)) }
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { PartGrant } from './contract/part.ts'
+import type { LookaheadBounds } from './lookahead.ts'
 import type { GrantedPart, PreparedPart } from './prepared-part.ts'
 
 export interface PartFeedDeps {
@@ -6,8 +7,8 @@ export interface PartFeedDeps {
   numbers: Iterable<number>
   prepare(partNumber: number): Promise<PreparedPart>
   askGrant(part: PreparedPart): Promise<PartGrant>
-  /** Parts to be hashed ahead of the ones in flight now, ≥ 1. Grants are asked for that many at a time, or half as many while somebody waits. */
-  lookahead(): number
+  /** How far ahead of the parts in flight, now. */
+  lookahead(): LookaheadBounds
   /** Parts that are ready already, from the create call. */
   ready?: GrantedPart[]
 }
@@ -22,7 +23,7 @@ export interface PartFeed {
 
 /**
  * Hashing is one pipeline stage, asking for grants the next; both run while parts are in flight. Where hashing is what limits, idle senders
- * wait for half a batch all the same: the upload would be no sooner done, and every part would become a request. Only the very first part,
+ * wait for a small batch all the same: the upload would be little sooner done, and every part would become a request. Only the very first part,
  * when nothing is on its way, is asked for alone.
  */
 export function createPartFeed(deps: PartFeedDeps): PartFeed {
@@ -47,15 +48,16 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
       for (const { resolve } of idle.splice(0)) resolve(undefined)
       return
     }
-    hashNext()
-    askNext()
+    // Once for both: what is too few to ask for must not be enough to hash no more.
+    const bounds = deps.lookahead()
+    hashNext(bounds)
+    askNext(bounds)
     const isEmpty = isExhausted && !isHashing && hashed.length + asking.length + ready.length === 0
     if (isEmpty) for (const { resolve } of idle.splice(0)) resolve(undefined)
   }
 
-  function hashNext() {
-    if (isHashing || isExhausted || hashed.length + asking.length + ready.length >= deps.lookahead() + idle.length)
-      return
+  function hashNext({ ahead }: LookaheadBounds) {
+    if (isHashing || isExhausted || hashed.length + asking.length + ready.length >= ahead + idle.length) return
     const next = numbers.next()
     if (next.done) {
       isExhausted = true
@@ -74,10 +76,9 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
       })
   }
 
-  function askNext() {
+  function askNext({ ahead, batch }: LookaheadBounds) {
     const isAll = isExhausted && !isHashing
-    const most = deps.lookahead()
-    const enough = idle.length === 0 ? most : hasBegun ? Math.ceil(most / 2) : 1
+    const enough = idle.length === 0 ? ahead : hasBegun ? batch : 1
     if (asking.length > 0 || hashed.length === 0 || (hashed.length < enough && !isAll)) return
     hasBegun = true
     asking = hashed

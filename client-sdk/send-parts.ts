@@ -33,7 +33,7 @@ export async function sendParts(
   const feed = createPartFeed({
     numbers,
     ready,
-    lookahead: () => lookahead.parts(deps.grants.isBatched),
+    lookahead: () => lookahead.bounds(deps.grants.isBatched),
     async prepare(partNumber) {
       await deps.gate.opened(link.signal)
       const part = await preparePart(deps, partNumber, link.signal)

@@ -105,7 +105,7 @@ export interface PresignInput extends UrlTarget {
   readonly additionalHeaders?: readonly string[]
 }
 
-/** Query parameters and headers whose values differ between requests that are otherwise the same. */
+/** Query parameters and headers whose values differ between requests that are otherwise the same. No name that is given already. */
 export interface PresignOpen {
   readonly query?: readonly string[]
   readonly headers?: readonly string[]

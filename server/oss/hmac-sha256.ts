@@ -17,14 +17,19 @@ export function createHmacSha256(key: Buffer): HmacSha256 {
   const innerBlock = padded(key, 0x36)
   const outerBlock = padded(key, 0x5c)
   return (start) => {
-    const innerStart = Buffer.concat([innerBlock, Buffer.from(start)])
-    const outer = Buffer.concat([outerBlock, Buffer.alloc(hashBytes)])
-    let inner = innerStart
+    const startBytes = Buffer.from(start)
+    const outer = roomy(outerBlock, blockBytes + hashBytes)
+    const innerWith = (endBytes: number) => {
+      const inner = roomy(innerBlock, blockBytes + startBytes.length + endBytes)
+      startBytes.copy(inner, blockBytes)
+      return inner
+    }
+    let inner = innerWith(0)
     return (end) => {
-      const innerBytes = innerStart.length + Buffer.byteLength(end)
+      const endBytes = Buffer.byteLength(end)
       // Used again while the ends have one length, as hashes do.
-      if (inner.length !== innerBytes) inner = Buffer.concat([innerStart], innerBytes)
-      inner.write(end, innerStart.length)
+      if (inner.length !== blockBytes + startBytes.length + endBytes) inner = innerWith(endBytes)
+      inner.write(end, blockBytes + startBytes.length)
       // As hex: one-shot hashes are slower at making a buffer than both conversions are.
       outer.write(hash('sha256', inner), blockBytes, 'hex')
       return hash('sha256', outer)
@@ -34,5 +39,14 @@ export function createHmacSha256(key: Buffer): HmacSha256 {
 
 /** The block that `key` makes with a pad byte. */
 function padded(key: Buffer, pad: number): Buffer {
-  return Buffer.concat([key], blockBytes).map((byte) => byte ^ pad) as Buffer
+  const block = roomy(key, blockBytes)
+  for (let index = 0; index < blockBytes; index++) block.writeUInt8(block.readUInt8(index) ^ pad, index)
+  return block
+}
+
+/** `bytes` at the start of memory of their own: what comes of a key does not lie in the pool that small buffers share. */
+function roomy(bytes: Buffer, lengthBytes: number): Buffer {
+  const room = Buffer.alloc(lengthBytes)
+  bytes.copy(room)
+  return room
 }

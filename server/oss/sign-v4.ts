@@ -75,7 +75,9 @@ export function createPresignerV4(
   const { timestamp, canonicalRequest, url } = presignFormsV4({ ...request, accessKeyId, securityToken }, open)
   const bytesOf = createFormBytes(canonicalRequest)
   const sign = hashSigner(accessKeySecret, timestamp, request.region)
+  const count = (open.query?.length ?? 0) + (open.headers?.length ?? 0)
   return (...values) => {
+    if (values.length !== count) throw new TypeError(`${count} values are left open, ${values.length} were given`)
     values.push(sign(hash('sha256', bytesOf(values))))
     return fillIn(url, values)
   }

@@ -28,6 +28,9 @@ function countingParts() {
   return { held, prepare }
 }
 
+/** Half of it is enough to ask for while somebody waits. */
+const upTo = (ahead: number) => () => ({ ahead, batch: Math.ceil(ahead / 2) })
+
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('the feed of parts', () => {
@@ -44,7 +47,7 @@ describe('the feed of parts', () => {
             numbers,
             prepare,
             askGrant: async (part) => grantFor(part.partNumber),
-            lookahead: () => lookahead,
+            lookahead: upTo(lookahead),
           })
           const given: number[] = []
           await Promise.all(
@@ -64,13 +67,52 @@ describe('the feed of parts', () => {
     )
   })
 
+  it('gives out every part also while what is to be ahead grows and shrinks at any moment', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 8 }),
+        fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 30 }),
+        async (senders, aheads) => {
+          const { held, prepare } = countingParts()
+          const numbers = Array.from({ length: 60 }, (_, index) => index + 1)
+          let reads = 0
+          const feed = createPartFeed({
+            numbers,
+            prepare,
+            askGrant: async (part) => grantFor(part.partNumber),
+            lookahead: () => upTo(aheads[reads++ % aheads.length] ?? 1)(),
+          })
+          const given: number[] = []
+          const sendAll = async () => {
+            for (let part = await feed.next(); part; part = await feed.next()) {
+              given.push(part.partNumber)
+              await settle()
+              part.release()
+            }
+          }
+          const all = Promise.all(Array.from({ length: senders }, sendAll)).then(() => 'all')
+          let turns = 0
+          const stuck = async () => {
+            while (turns++ < 2000) await settle()
+            return 'stuck'
+          }
+          expect(await Promise.race([all, stuck()])).toBe('all')
+          turns = 2000
+          expect(given).toEqual(numbers)
+          expect(held.size).toBe(0)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
   it('hashes no further ahead than it was told', async () => {
     const { held, prepare } = countingParts()
     const feed = createPartFeed({
       numbers: Array.from({ length: 100 }, (_, index) => index + 1),
       prepare,
       askGrant: async (part) => grantFor(part.partNumber),
-      lookahead: () => 3,
+      lookahead: upTo(3),
     })
     const first = await feed.next()
     for (let turn = 0; turn < 20; turn++) await settle()
@@ -98,7 +140,7 @@ describe('the feed of parts', () => {
       numbers: Array.from({ length: 80 }, (_, index) => index + 1),
       prepare,
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
-      lookahead: () => 4,
+      lookahead: upTo(4),
     })
     for (let part = await feed.next(); part; part = await feed.next()) {
       // A PUT takes longer than hashing and asking do.
@@ -129,7 +171,7 @@ describe('the feed of parts', () => {
         return prepare(partNumber)
       },
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
-      lookahead: () => 2 * senders,
+      lookahead: upTo(2 * senders),
     })
     await Promise.all(
       Array.from({ length: senders }, async (_, sender) => {
@@ -151,7 +193,7 @@ describe('the feed of parts', () => {
       numbers: [1, 2, 3],
       prepare: (partNumber) => (partNumber === 2 ? Promise.reject(new Error('unreadable')) : prepare(partNumber)),
       askGrant: async (part) => grantFor(part.partNumber),
-      lookahead: () => 1,
+      lookahead: upTo(1),
     })
     const takeAll = async () => {
       for (let part = await feed.next(); part; part = await feed.next()) part.release()
@@ -164,7 +206,7 @@ describe('the feed of parts', () => {
 
   it('has no more parts once it is closed, for who waits and for who asks later', async () => {
     const { prepare } = countingParts()
-    const feed = createPartFeed({ numbers: [1, 2], prepare, askGrant: () => new Promise(() => {}), lookahead: () => 1 })
+    const feed = createPartFeed({ numbers: [1, 2], prepare, askGrant: () => new Promise(() => {}), lookahead: upTo(1) })
     const waiting = feed.next()
     await settle()
     feed.close()
@@ -178,7 +220,7 @@ describe('the feed of parts', () => {
       numbers: [1, 2, 3],
       prepare,
       askGrant: () => Promise.reject(new Error('refused')),
-      lookahead: () => 2,
+      lookahead: upTo(2),
     })
     await expect(feed.next()).rejects.toThrow('refused')
     await settle()

@@ -105,6 +105,8 @@ describe('signature V4', () => {
       expect(url).toBe(presignV4({ ...request, query: { partNumber, uploadId }, headers }))
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:9000\/examplebucket\/a%20b\/c\.bin\?partNumber=/)
     }
+    expect(() => presign('1', 'XrY7u+Ae7tCTyyK7j1rNww==', '8388608', 'a')).toThrow(/5 values/)
+    expect(() => presign('1', 'XrY7u+Ae7tCTyyK7j1rNww==', '8388608', 'a', '*', 'b')).toThrow(/5 values/)
   })
 
   it('refuses an additional header that is neither given nor left open', () => {

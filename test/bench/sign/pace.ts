@@ -14,7 +14,7 @@ export async function signForAWhile(
     const until = performance.now() + ms
     let urls = 0
     let url = ''
-    // Asking for the processor time each turn would be a twentieth of the quickest one's.
+    // Asking for the processor time each turn would be a fifteenth of the quickest one's.
     while (performance.now() < until) {
       url = await signBatch(first, batchParts)
       first = (first + batchParts) % md5s.length
