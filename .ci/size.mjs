@@ -10,7 +10,7 @@ import { withoutPreloading } from '../client-sdk/without-preloading.mjs'
  */
 const limits = {
   main: 10_000,
-  engine: 10_000,
+  engine: 10_500,
   ports: 6_000,
   'signing for mode sts': 3_000,
   'hashing in a worker': 10_000,
