@@ -33,7 +33,7 @@ export interface PartBody {
   readonly sizeBytes: number
   /** Present while the bytes are held in memory. */
   readonly bytes?: Uint8Array | undefined
-  /** The bytes in pieces; may be called again for another attempt, and not be read. A piece is valid until the next one is asked for. */
+  /** The bytes in pieces; may be called again for another attempt, or not be read. A piece is valid until the next is asked for. */
   stream(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   /** The same bytes as an untyped Blob, where the source can give one. */
   blob?: (() => Blob) | undefined

@@ -23,8 +23,8 @@ export interface PartFeed {
 
 /**
  * Hashing is one pipeline stage, asking for grants the next; both run while parts are in flight. Where hashing is what limits, idle senders
- * wait for a small batch all the same: the upload would be little sooner done, and every part would become a request. Only the very first part,
- * when nothing is on its way, is asked for alone.
+ * wait for a small batch all the same: the upload would be little sooner done, and every part would become a request. Only the very first
+ * part, when nothing is on its way, is asked for alone.
  */
 export function createPartFeed(deps: PartFeedDeps): PartFeed {
   const numbers = deps.numbers[Symbol.iterator]()

@@ -136,7 +136,7 @@ export function presignFormsV4(input: PresignInput, open: PresignOpen = {}): Pre
   const additional = additionalHeaderNames(input.additionalHeaders)
   const headers: [name: string, value: FormPiece][] = [
     ...Object.entries(input.headers ?? {}),
-    ...openHeaders.map((name, index) => [name, openQuery.length + index] as [string, number]),
+    ...openHeaders.map((name, index): [string, number] => [name, openQuery.length + index]),
   ]
   for (const name of additional) assertHeaderPresent(headers, name)
   const query = joinPairs([

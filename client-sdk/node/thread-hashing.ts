@@ -49,8 +49,7 @@ export function createThreadHashing(): ThreadHashing {
       const { start: from, end } = range
       const cancelled = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
       const forget = signal ? onAbort(signal, () => void Atomics.store(cancelled, 0, 1)) : () => {}
-      const digest = await range.lend((fd) => free.digest({ fd, start: from, end, cancelled }))
-      forget()
+      const digest = await range.lend((fd) => free.digest({ fd, start: from, end, cancelled })).finally(forget)
       signal?.throwIfAborted()
       return digest
     },

@@ -3,7 +3,8 @@ import type { Prepare } from '../support/contender-process.ts'
 import type { SignInput, SignResult } from './input.ts'
 import { signForAWhile } from './pace.ts'
 
-/** What signing comes to by node:crypto's own means: one SHA-256 and one HMAC-SHA256 over texts as long as those that are signed, with a key at hand. */
+/** What signing comes to by node:crypto's own means: one SHA-256 and one HMAC-SHA256 over texts as long as those that are signed, with a key
+ *  at hand. */
 export const prepare: Prepare<SignInput & { canonicalLength: number; textLength: number }, SignResult> = async (
   input,
 ) => {
