@@ -10,6 +10,7 @@ import { startLocalCloudProcess } from './local-cloud-process.ts'
 import { readLocalFile, removeLocalFile, writeLocalFile } from './local-file.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { localUrlOf, startTable } from './start-table.ts'
+import { compileWebAssemblyOnce } from './wasm-memory.ts'
 
 /** Everything has stopped by then, or the process ends without it: supervisors kill after 10 s. */
 const STOP_TIMEOUT_MS = 9_500
@@ -17,6 +18,7 @@ const STOP_TIMEOUT_MS = 9_500
 export const serveCommand = new Command('serve')
   .description('run the server; what is not configured (database, OSS and STS) is started beside it')
   .action(async () => {
+    compileWebAssemblyOnce()
     const config = loadConfig()
     const log = createLogger({ level: config.logLevel })
     endOnBug(log)
