@@ -1,6 +1,7 @@
 import { createBearerToken } from './bearer-token.ts'
 import { createServerClock, systemClock } from './clock.ts'
 import { ClientException } from './errors.ts'
+import { createLineNews } from './line-news.ts'
 import type { RequestDeps } from './request.ts'
 import { defaultRetryPolicy } from './retry.ts'
 import type { ClientOptions, Ports } from './upload-client.ts'
@@ -23,6 +24,7 @@ export function linkServer(
     fetch: ports.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init)),
     clock,
     serverClock: createServerClock(clock),
+    news: createLineNews(clock),
     retry: { ...defaultRetryPolicy, ...retry },
     explainFailure: ports.explainFailure,
   }

@@ -3,6 +3,7 @@ import type { BearerToken } from './bearer-token.ts'
 import type { Clock, ServerClock } from './clock.ts'
 import { ClientException, ServiceException } from './errors.ts'
 import type { ExplainFailure } from './explain-failure.ts'
+import type { LineNews } from './line-news.ts'
 import { problemFromReply } from './problem-reply.ts'
 import type { RetryPolicy } from './retry.ts'
 import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
@@ -36,6 +37,7 @@ export interface RequestDeps {
   fetch: typeof fetch
   clock: Clock
   serverClock: ServerClock
+  news: LineNews
   retry: RetryPolicy
   onRetry?: ((notice: RetryNotice) => void) | undefined
   explainFailure?: ExplainFailure | undefined
@@ -52,16 +54,22 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
   const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', call.onRetry ?? deps.onRetry)
   let mayRefreshToken = true
   let networkFailures = 0
+  const answered = () => {
+    if (networkFailures > 0) deps.news.back('server')
+  }
   for (;;) {
     call.signal?.throwIfAborted()
     await deps.clock.online(call.signal)
     const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
     const token = await deps.token.get({ signal: call.signal, timeoutMs })
     try {
-      return await attempt<Reply>(deps, call, token, timeoutMs)
+      const reply = await attempt<Reply>(deps, call, token, timeoutMs)
+      answered()
+      return reply
     } catch (error) {
       if (call.signal?.aborted) throw call.signal.reason
       if (error instanceof ServiceException) {
+        answered()
         if (error.status === 401 && mayRefreshToken) {
           mayRefreshToken = false
           deps.token.refuse(token)
@@ -73,7 +81,7 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
             ? await deps.explainFailure?.(urlOf(deps.baseUrl, call), 'server', call.signal)
             : undefined
         if (reason) throw reason
-        await streak.waitOrThrow(error, {}, call.signal)
+        await streak.waitOrThrow(error, {}, call.signal, (ms) => deps.news.rest('server', ms, call.signal))
       } else throw error
     }
   }

@@ -21,7 +21,7 @@ export interface RetryStreak {
   leaveOut(ms: number): void
   /**
    * Waits until the next attempt is due, or throws `error` when there should be none. `rest` is another way to wait: it says with true
-   * that an outage is over. The next one has its own time then, and its back-offs begin small; attempts are counted on.
+   * that the outage is over. The next one has its own time then, and its back-offs begin small; attempts are counted on.
    */
   waitOrThrow(
     error: ClientException | ServiceException,

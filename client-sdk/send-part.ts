@@ -6,6 +6,7 @@ import type { ExplainFailure } from './explain-failure.ts'
 import type { GrantAges } from './grant-age.ts'
 import type { GrantDesk, RefusedGrant } from './grant-desk.ts'
 import type { Hashing } from './hashing.ts'
+import type { LineNews } from './line-news.ts'
 import { longestWaitMs } from './line-speed.ts'
 import { ossErrorFromReply } from './oss-reply.ts'
 import { attemptPart, type PartAttemptDeps, Stalled, takePlace } from './part-attempt.ts'
@@ -24,6 +25,7 @@ export interface SendPartDeps extends PartAttemptDeps {
   ages: GrantAges
   serverClock: ServerClock
   retry: RetryPolicy
+  news: LineNews
   /** An attempt ends when no byte has moved for this long, or for longer where the line is known to be slow. */
   stallTimeoutMs: number
   onRetry?: ((notice: RetryNotice) => void) | undefined
@@ -107,7 +109,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
         continue
       }
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })
-      await streak.waitOrThrow(error, {}, signal, (ms) => deps.window.rest(ms, signal))
+      await streak.waitOrThrow(error, {}, signal, (ms) => deps.news.rest('oss', ms, signal))
     }
   }
 }

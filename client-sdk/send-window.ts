@@ -1,5 +1,4 @@
-import { linkSignals, onAbort } from './abort-link.ts'
-import type { Clock } from './clock.ts'
+import { onAbort } from './abort-link.ts'
 
 /** How many parts of one upload are in flight: as many as asked for, fewer on a line that keeps breaking. */
 export interface SendWindow {
@@ -13,8 +12,6 @@ export interface SendWindow {
   leftOutMs(): number
   /** Parts broke more than once, and none was stored since. */
   isDown(): boolean
-  /** Resolves after `ms` with false, or with true as soon as an outage is over: whoever waits for nothing else need wait no longer. */
-  rest(ms: number, signal: AbortSignal): Promise<boolean>
 }
 
 /** A part's place in flight. */
@@ -32,8 +29,9 @@ const partsPerPlace = 4
 /**
  * A cut costs what was in flight, all of which is sent again: a window of one loses half a part, one of four loses two. So an outage is
  * probed by one part at a time, after it half the former window opens at once, and the rest bit by bit, as in TCP's congestion control (RFC 5681).
+ * `onBack` is told of each outage's end.
  */
-export function createSendWindow(parallel: number, clock: Clock): SendWindow {
+export function createSendWindow(parallel: number, onBack: () => void): SendWindow {
   let size = parallel
   /** What the window opens to after an outage, part by part. */
   let quickSize = parallel
@@ -43,7 +41,6 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
   let breaks = 0
   let leftOut = 0
   const waiting = new Set<() => void>()
-  const resting = new Set<() => void>()
 
   function admit() {
     for (const go of waiting) {
@@ -93,34 +90,16 @@ export function createSendWindow(parallel: number, clock: Clock): SendWindow {
         admit()
       }),
     stored() {
-      if (breaks >= breaksOfALine) for (const wake of resting) wake()
+      const wasDown = breaks >= breaksOfALine
       breaks = 0
       size = Math.min(parallel, size + (size < quickSize ? 1 : 1 / (partsPerPlace * Math.floor(size))))
       admit()
+      if (wasDown) onBack()
     },
     leaveOut(ms) {
       leftOut += ms
     },
     leftOutMs: () => leftOut,
     isDown: () => breaks >= breaksOfALine,
-    async rest(ms, signal) {
-      const link = linkSignals(signal)
-      let isOver = false
-      const wake = () => {
-        isOver = true
-        link.abort(new Error('the outage is over'))
-      }
-      resting.add(wake)
-      try {
-        await clock.sleep(ms, link.signal)
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        if (!isOver) throw error
-      } finally {
-        resting.delete(wake)
-        link.release()
-      }
-      return isOver
-    },
   }
 }

@@ -68,7 +68,7 @@ export function createSessionSender(
     checkpointer,
     ages,
     line: createLineSpeed(),
-    window: createSendWindow(options.parallel, deps.clock),
+    window: createSendWindow(options.parallel, () => deps.news.back('oss')),
     buffers,
     parallel: options.parallel,
     retry: options.retry,

@@ -62,7 +62,7 @@ export interface UploadClient<Source> extends UploadApi {
 export function createUploadClient<Source>(options: ClientOptions & { ports: Ports<Source> }): UploadClient<Source> {
   const { ports } = options
   const link = linkServer(options, ports)
-  const { clock, serverClock } = link
+  const { clock, serverClock, news } = link
   const locks = ports.locks ?? createMemoryLocks()
   const claimBook = createClaimBook(locks)
   // On its way before the first file is chosen: by then there may be no network.
@@ -80,6 +80,7 @@ export function createUploadClient<Source>(options: ClientOptions & { ports: Por
           api,
           clock,
           serverClock,
+          news,
           transport: ports.transport,
           hashing: ports.hashing,
           locks,

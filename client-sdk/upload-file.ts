@@ -10,6 +10,7 @@ import { fingerprintOf } from './fingerprint.ts'
 import type { Finished } from './finish-upload.ts'
 import type { Hashing } from './hashing.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { LineNews } from './line-news.ts'
 import type { PartTransport } from './part-transport.ts'
 import type { ProgressMeter, UploadProgress } from './progress.ts'
 import type { ProgressReports } from './progress-reports.ts'
@@ -29,6 +30,7 @@ export interface UploadFileDeps {
   hashing: Hashing
   clock: Clock
   serverClock: ServerClock
+  news: LineNews
   locks: UploadLocks
   claimBook: ReturnType<typeof createClaimBook>
   lifecycle?: Lifecycle | undefined

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { createBearerToken } from '../../client-sdk/bearer-token.ts'
 import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
 import type { Upload } from '../../client-sdk/contract/upload.ts'
+import { createLineNews } from '../../client-sdk/line-news.ts'
 import { planOf } from '../../client-sdk/open-session.ts'
 import { request } from '../../client-sdk/request.ts'
 import { createUploadApi, type UploadApi } from '../../client-sdk/upload-api.ts'
@@ -32,6 +33,7 @@ function setUp(answers: Answer[], tokens = ['first-secret', 'second-secret', 'th
     token: createBearerToken(() => tokens[Math.min(asked++, tokens.length - 1)] ?? ''),
     clock,
     serverClock,
+    news: createLineNews(clock),
     retry: { baseMs: 100, capMs: 1000, maxAttempts: 4, budgetMs: 60_000 },
     fetch: (async (url: string, init: RequestInit) => {
       init.signal?.throwIfAborted()
@@ -83,6 +85,26 @@ describe('a request to the server', () => {
       message: 'The server at http://server.test cannot be reached: ECONNREFUSED',
     })
     expect(calls).toHaveLength(4)
+  })
+
+  it('is made again at once when another call, or a part, got through', async () => {
+    const awake = setUp([refused, () => json(200, {})])
+    const forever = (_: number, signal?: AbortSignal) =>
+      new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    for (const end of ['server', 'oss'] as const) {
+      const { deps, calls } = setUp([refused, () => json(200, {})])
+      const news = createLineNews({ sleep: forever })
+      const made = request({ ...deps, news }, get)
+      await vi.waitFor(() => {
+        news.back(end)
+        expect(calls).toHaveLength(2)
+      })
+      expect((await made).status).toBe(200)
+    }
+    const told: string[] = []
+    await request({ ...awake.deps, news: { ...awake.deps.news, back: (end) => told.push(end) } }, get)
+    await request({ ...awake.deps, news: { ...awake.deps.news, back: (end) => told.push(end) } }, get)
+    expect(told).toEqual(['server'])
   })
 
   it('throws the problem at once when asking again cannot help', async () => {

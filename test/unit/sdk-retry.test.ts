@@ -31,6 +31,19 @@ describe('the delay before the next attempt', () => {
     )
   })
 
+  it('adds to an outage without any answer no more than it lasted so far', () => {
+    const elapsed = fc.integer({ min: 0, max: 59_999 })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9 }), elapsed, share, (failures, elapsedMs, random) => {
+        const delay = retryDelayMs(policy, failures, elapsedMs, {}, random) ?? -1
+        expect(delay).toBeGreaterThanOrEqual(0)
+        expect(delay).toBeLessThanOrEqual(Math.max(policy.baseMs, elapsedMs))
+        expect(delay).toBeLessThanOrEqual(retryDelayMs(policy, failures, elapsedMs, { status: 503 }, random) ?? -1)
+      }),
+    )
+    expect(retryDelayMs(policy, 9, 30_000, {}, 0.9999)).toBe(4999)
+  })
+
   it('ends after the last attempt, and when the outage has lasted too long', () => {
     expect(retryDelayMs(policy, 10, 0, {}, 0.5)).toBeNull()
     expect(retryDelayMs(policy, 9, 0, {}, 0.5)).not.toBeNull()
@@ -48,12 +61,12 @@ describe('the delay before the next attempt', () => {
     expect(retryDelayMs(policy, 1, 0, { status: 503, retryAfterMs: 600_001 }, 0.5)).toBeNull()
   })
 
-  it('outlasts a minute of refused connections with the default policy', () => {
+  it('outlasts two minutes of refused connections with the default policy', () => {
     const even = fc.noBias(fc.integer({ min: 0, max: 999 })).map((roll) => roll / 1000)
     fc.assert(
       fc.property(fc.infiniteStream(even), (dice) => {
         let elapsed = 0
-        for (let failures = 1; elapsed < 60_000; failures++) {
+        for (let failures = 1; elapsed < 120_000; failures++) {
           const delay = retryDelayMs(defaultRetryPolicy, failures, elapsed, {}, dice.next().value ?? 0)
           expect(delay).not.toBeNull()
           elapsed += delay ?? 0

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bytesBody } from '../../client-sdk/byte-source.ts'
 import { createServerClock, systemClock } from '../../client-sdk/clock.ts'
 import { ClientException } from '../../client-sdk/errors.ts'
 import { createGrantAges } from '../../client-sdk/grant-age.ts'
+import { createLineNews } from '../../client-sdk/line-news.ts'
 import { createLineSpeed } from '../../client-sdk/line-speed.ts'
 import { type PartReply, type PartRequestToSend, TransportException } from '../../client-sdk/part-transport.ts'
 import { createProgressMeter } from '../../client-sdk/progress.ts'
@@ -73,7 +74,8 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
     meter,
     retry: { baseMs: 1, capMs: 10, maxAttempts: 3, budgetMs: 60_000 },
     line: createLineSpeed(),
-    window: createSendWindow(4, changes.clock ?? clock),
+    news: createLineNews(changes.clock ?? clock),
+    window: createSendWindow(4, () => {}),
     stallTimeoutMs: 1000,
     onMoved: () => {},
     onRetry: (notice) => retries.push(notice),
@@ -97,6 +99,23 @@ describe('one part', () => {
     await run()
     expect(urls).toEqual(['http://oss/grant-1', 'http://oss/grant-1'])
     expect(retries).toHaveLength(1)
+  })
+
+  it('is tried again at once when the server, or OSS, answers again', async () => {
+    for (const end of ['server', 'oss'] as const) {
+      const forever = (_: number, signal?: AbortSignal) =>
+        new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+      const clock = { ...systemClock, sleep: forever }
+      const news = createLineNews(clock)
+      const { run, urls, retries } = setUp([fails(false), stored], { clock, news })
+      const sent = run()
+      await vi.waitFor(() => expect(retries).toHaveLength(1))
+      await vi.waitFor(() => {
+        news.back(end)
+        expect(urls).toHaveLength(2)
+      })
+      await sent
+    }
   })
 
   it('gets another grant after a failure nobody can see into, at no cost, three times', async () => {

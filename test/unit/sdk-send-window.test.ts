@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type Clock, systemClock } from '../../client-sdk/clock.ts'
-import { ClientException } from '../../client-sdk/errors.ts'
-import { createRetryStreak } from '../../client-sdk/retry-streak.ts'
 import { createSendWindow, type SendWindow } from '../../client-sdk/send-window.ts'
 
-const windowOf = (parallel: number, clock: Clock = systemClock) => createSendWindow(parallel, clock)
+const windowOf = (parallel: number) => createSendWindow(parallel, () => {})
 
 /** How many parts get in, out of more than there is place for. They are let out again. */
 async function placesOf(window: SendWindow): Promise<number> {
@@ -104,59 +101,18 @@ describe('the window of parts in flight', () => {
     expect(order).toEqual(['second', 'third'])
   })
 
-  describe('between two attempts', () => {
-    // Nobody is woken by time here.
-    const asleep: Clock = {
-      ...systemClock,
-      sleep: (_, signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
-    }
-    const living = new AbortController().signal
-
-    it('wakes all who rest as soon as the line is back', async () => {
-      const window = windowOf(4, asleep)
-      await breakParts(window, 3)
-      const rests = [window.rest(10_000, living), window.rest(10_000, living)]
-      window.stored()
-      expect(await Promise.all(rests)).toEqual([true, true])
+  it('says when an outage is over, and nothing when one connection broke', async () => {
+    let told = 0
+    const window = createSendWindow(4, () => {
+      told += 1
     })
-
-    it('wakes nobody when it was one connection that broke: the next attempt is due when it is due', async () => {
-      const window = windowOf(4, asleep)
-      const stop = new AbortController()
-      await breakParts(window, 1)
-      const rest = window.rest(10_000, stop.signal)
-      window.stored()
-      stop.abort(new Error('cancelled'))
-      await expect(rest).rejects.toThrow('cancelled')
-      expect(await windowOf(4).rest(1, living)).toBe(false)
-    })
-
-    it('begins with small back-offs and a time of its own in the next outage, and counts attempts on', async () => {
-      let nowMs = 0
-      const clock = { ...asleep, nowMs: () => nowMs, random: () => 0.9999 }
-      const window = windowOf(4, clock)
-      const policy = { baseMs: 400, capMs: 10_000, maxAttempts: 5, budgetMs: 120_000 }
-      const told: number[][] = []
-      const streak = createRetryStreak(clock, policy, 1, ({ failures, delayMs }) => told.push([failures, delayMs]))
-      const error = new ClientException('network', 'Part 1: ECONNRESET')
-      const fail = (rest: () => Promise<boolean>) => streak.waitOrThrow(error, {}, living, rest)
-      await fail(async () => false)
-      await fail(async () => false)
-      await breakParts(window, 2)
-      const third = fail(() => window.rest(10_000, living))
-      nowMs += policy.budgetMs - 1
-      window.stored()
-      await third
-      nowMs += 1
-      await fail(async () => false)
-      expect(told).toEqual([
-        [1, 399],
-        [2, 799],
-        [3, 1599],
-        [4, 399],
-      ])
-      await expect(fail(async () => true)).rejects.toBe(error)
-    })
+    await breakParts(window, 1)
+    window.stored()
+    expect(told).toBe(0)
+    await breakParts(window, 3)
+    expect(told).toBe(0)
+    times(2, window.stored)
+    expect(told).toBe(1)
   })
 
   it('has room for the next attempts while those of before the outage stand still, and learns nothing of their end', async () => {
