@@ -7,6 +7,8 @@ export interface PartFeedDeps {
   numbers: Iterable<number>
   prepare(partNumber: number): Promise<PreparedPart>
   askGrant(part: PreparedPart): Promise<PartGrant>
+  /** Whether a grant is too old to be given out. */
+  isOld(grant: PartGrant): boolean
   /** How far ahead of the parts in flight, now. */
   lookahead(): LookaheadBounds
   /** Parts that are ready already, from the create call. */
@@ -28,8 +30,10 @@ export interface PartFeed {
  */
 export function createPartFeed(deps: PartFeedDeps): PartFeed {
   const numbers = deps.numbers[Symbol.iterator]()
-  const ready: GrantedPart[] = [...(deps.ready ?? [])]
+  let ready: GrantedPart[] = [...(deps.ready ?? [])]
   const idle: { resolve(part: GrantedPart | undefined): void; reject(error: unknown): void }[] = []
+  /** Grants of these were old once. Where new ones are, too, asking is no help. */
+  const askedAgain = new Set<number>()
   let hashed: PreparedPart[] = []
   let asking: PreparedPart[] = []
   let hasBegun = ready.length > 0
@@ -39,6 +43,7 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   let failure: { error: unknown } | undefined
 
   function advance() {
+    takeBackOld()
     while (idle.length > 0 && ready.length > 0) idle.shift()?.resolve(ready.shift())
     if (failure) {
       for (const { reject } of idle.splice(0)) reject(failure.error)
@@ -54,6 +59,16 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
     askNext(bounds)
     const isEmpty = isExhausted && !isHashing && hashed.length + asking.length + ready.length === 0
     if (isEmpty) for (const { resolve } of idle.splice(0)) resolve(undefined)
+  }
+
+  /** After a pause all of them may be old: they are asked for together, and not one by one as they are sent. */
+  function takeBackOld() {
+    const [oldest] = ready
+    if (!oldest || !deps.isOld(oldest.grant)) return
+    const old = ready.filter(({ grant, partNumber }) => !askedAgain.has(partNumber) && deps.isOld(grant))
+    for (const { partNumber } of old) askedAgain.add(partNumber)
+    ready = ready.filter((part) => !old.includes(part))
+    hashed = [...old, ...hashed]
   }
 
   function hashNext({ ahead }: LookaheadBounds) {

@@ -44,6 +44,7 @@ export async function sendParts(
       await deps.gate.opened(link.signal)
       return deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
     },
+    isOld: deps.ages.isNearEnd,
   })
   const sender = async () => {
     try {

@@ -31,6 +31,8 @@ function countingParts() {
 /** Half of it is enough to ask for while somebody waits. */
 const upTo = (ahead: number) => () => ({ ahead, batch: Math.ceil(ahead / 2) })
 
+const isOld = () => false
+
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('the feed of parts', () => {
@@ -47,6 +49,7 @@ describe('the feed of parts', () => {
             numbers,
             prepare,
             askGrant: async (part) => grantFor(part.partNumber),
+            isOld,
             lookahead: upTo(lookahead),
           })
           const given: number[] = []
@@ -80,6 +83,7 @@ describe('the feed of parts', () => {
             numbers,
             prepare,
             askGrant: async (part) => grantFor(part.partNumber),
+            isOld,
             lookahead: () => upTo(aheads[reads++ % aheads.length] ?? 1)(),
           })
           const given: number[] = []
@@ -112,6 +116,7 @@ describe('the feed of parts', () => {
       numbers: Array.from({ length: 100 }, (_, index) => index + 1),
       prepare,
       askGrant: async (part) => grantFor(part.partNumber),
+      isOld,
       lookahead: upTo(3),
     })
     const first = await feed.next()
@@ -140,6 +145,7 @@ describe('the feed of parts', () => {
       numbers: Array.from({ length: 80 }, (_, index) => index + 1),
       prepare,
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
+      isOld,
       lookahead: upTo(4),
     })
     for (let part = await feed.next(); part; part = await feed.next()) {
@@ -171,6 +177,7 @@ describe('the feed of parts', () => {
         return prepare(partNumber)
       },
       askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
+      isOld,
       lookahead: upTo(2 * senders),
     })
     await Promise.all(
@@ -187,12 +194,72 @@ describe('the feed of parts', () => {
     expect(batches.length).toBeLessThanOrEqual(21)
   })
 
+  describe('when grants grew old before they were used', () => {
+    async function feedOf(isOldNow: (grantNumber: number) => boolean) {
+      const { held, prepare } = countingParts()
+      const batches: number[] = []
+      const numberOf = new Map<object, number>()
+      const desk = createGrantDesk(
+        {
+          async grantParts(_id, parts) {
+            batches.push(parts.length)
+            const grants = parts.map((part) => grantFor(part.partNumber))
+            for (const grant of grants) numberOf.set(grant, numberOf.size + 1)
+            return { grants }
+          },
+        },
+        'upl_0',
+        new AbortController().signal,
+      )
+      const feed = createPartFeed({
+        numbers: Array.from({ length: 60 }, (_, index) => index + 1),
+        prepare,
+        askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
+        isOld: (grant) => isOldNow(numberOf.get(grant) ?? 0),
+        lookahead: upTo(40),
+      })
+      const first = await feed.next()
+      // As many as are to be ahead get their grants meanwhile.
+      for (let turn = 0; turn < 200; turn++) await settle()
+      first?.release()
+      return { held, feed, batches, first }
+    }
+    async function takeAll(feed: Awaited<ReturnType<typeof feedOf>>['feed']) {
+      const given: [number, string][] = []
+      for (let part = await feed.next(); part; part = await feed.next()) {
+        given.push([part.partNumber, part.grant.url])
+        part.release()
+      }
+      return given.map(([partNumber]) => partNumber).sort((a, b) => a - b)
+    }
+
+    it('asks for all of them again at once, and gives every part out once', async () => {
+      let oldUpTo = 0
+      const { held, feed, batches } = await feedOf((grantNumber) => grantNumber <= oldUpTo)
+      oldUpTo = batches.reduce((sum, count) => sum + count)
+      expect(oldUpTo).toBeGreaterThan(30)
+      const before = batches.length
+      expect(await takeAll(feed)).toEqual(Array.from({ length: 59 }, (_, index) => index + 2))
+      expect(batches[before]).toBeGreaterThanOrEqual(oldUpTo - 1)
+      expect(batches.length - before).toBeLessThanOrEqual(3)
+      expect(held.size).toBe(0)
+    })
+
+    it('gives parts out all the same when grants are never young', async () => {
+      const { held, feed, batches } = await feedOf(() => true)
+      expect(await takeAll(feed)).toEqual(Array.from({ length: 59 }, (_, index) => index + 2))
+      expect(batches.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(120)
+      expect(held.size).toBe(0)
+    })
+  })
+
   it('throws what preparing threw, and gives the memory of the others back', async () => {
     const { held, prepare } = countingParts()
     const feed = createPartFeed({
       numbers: [1, 2, 3],
       prepare: (partNumber) => (partNumber === 2 ? Promise.reject(new Error('unreadable')) : prepare(partNumber)),
       askGrant: async (part) => grantFor(part.partNumber),
+      isOld,
       lookahead: upTo(1),
     })
     const takeAll = async () => {
@@ -206,7 +273,13 @@ describe('the feed of parts', () => {
 
   it('has no more parts once it is closed, for who waits and for who asks later', async () => {
     const { prepare } = countingParts()
-    const feed = createPartFeed({ numbers: [1, 2], prepare, askGrant: () => new Promise(() => {}), lookahead: upTo(1) })
+    const feed = createPartFeed({
+      numbers: [1, 2],
+      prepare,
+      askGrant: () => new Promise(() => {}),
+      isOld,
+      lookahead: upTo(1),
+    })
     const waiting = feed.next()
     await settle()
     feed.close()
@@ -220,6 +293,7 @@ describe('the feed of parts', () => {
       numbers: [1, 2, 3],
       prepare,
       askGrant: () => Promise.reject(new Error('refused')),
+      isOld,
       lookahead: upTo(2),
     })
     await expect(feed.next()).rejects.toThrow('refused')
