@@ -5,8 +5,11 @@ import type { PartPlan } from './contract/part-plan.ts'
 export interface Lookahead {
   /** OSS has a part. */
   stored(): void
-  /** For now: what is sent in two seconds, as quickly as parts have been stored lately, where that spares requests. */
-  bounds(isBatched: boolean): LookaheadBounds
+  /**
+   * For now: what is sent in two seconds, as quickly as parts have been stored lately, where that spares requests. `left`: parts no grant was
+   * asked for yet.
+   */
+  bounds(isBatched: boolean, left: number): LookaheadBounds
 }
 
 export interface LookaheadBounds {
@@ -51,11 +54,11 @@ export function createLookahead(
       storedAt.push(clock.nowMs())
       if (storedAt.length > remembered) storedAt.shift()
     },
-    bounds(isBatched) {
+    bounds(isBatched, left) {
       // Signed here, parts cost no request, and the later the better: their credentials age.
       const ahead = isBatched ? partsAhead() : least
-      // The last batch leaves when all is hashed: the larger it is, the later the end.
-      return { ahead, batch: Math.ceil(Math.max(least / 2, ahead / 4)) }
+      // Towards the end ever smaller: the last batch leaves when all is hashed, and what is in it is sent after that.
+      return { ahead, batch: Math.ceil(Math.max(least / 2, Math.min(ahead, left) / 2)) }
     },
   }
 }

@@ -4,13 +4,13 @@ import type { GrantedPart, PreparedPart } from './prepared-part.ts'
 
 export interface PartFeedDeps {
   /** Part numbers in the order they are to be sent. */
-  numbers: Iterable<number>
+  numbers: readonly number[]
   prepare(partNumber: number): Promise<PreparedPart>
   askGrant(part: PreparedPart): Promise<PartGrant>
   /** Whether a grant is too old to be given out. */
   isOld(grant: PartGrant): boolean
-  /** How far ahead of the parts in flight, now. */
-  lookahead(): LookaheadBounds
+  /** How far ahead of the parts in flight, now. `left` are parts no grant was asked for yet. */
+  lookahead(left: number): LookaheadBounds
   /** Parts that are ready already, from the create call. */
   ready?: GrantedPart[]
 }
@@ -29,7 +29,8 @@ export interface PartFeed {
  * part, when nothing is on its way, is asked for alone.
  */
 export function createPartFeed(deps: PartFeedDeps): PartFeed {
-  const numbers = deps.numbers[Symbol.iterator]()
+  const { numbers } = deps
+  let taken = 0
   let ready: GrantedPart[] = [...(deps.ready ?? [])]
   const idle: { resolve(part: GrantedPart | undefined): void; reject(error: unknown): void }[] = []
   /** Grants of these were old once. Where new ones are, too, asking is no help. */
@@ -38,9 +39,9 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   let asking: PreparedPart[] = []
   let hasBegun = ready.length > 0
   let isHashing = false
-  let isExhausted = false
   let isClosed = false
   let failure: { error: unknown } | undefined
+  const isAllHashed = () => taken === numbers.length && !isHashing
 
   function advance() {
     takeBackOld()
@@ -54,10 +55,10 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
       return
     }
     // Once for both: what is too few to ask for must not be enough to hash no more.
-    const bounds = deps.lookahead()
+    const bounds = deps.lookahead(numbers.length - taken + hashed.length)
     hashNext(bounds)
     askNext(bounds)
-    const isEmpty = isExhausted && !isHashing && hashed.length + asking.length + ready.length === 0
+    const isEmpty = isAllHashed() && hashed.length + asking.length + ready.length === 0
     if (isEmpty) for (const { resolve } of idle.splice(0)) resolve(undefined)
   }
 
@@ -72,15 +73,12 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   }
 
   function hashNext({ ahead }: LookaheadBounds) {
-    if (isHashing || isExhausted || hashed.length + asking.length + ready.length >= ahead + idle.length) return
-    const next = numbers.next()
-    if (next.done) {
-      isExhausted = true
-      return
-    }
+    const next = numbers[taken]
+    if (isHashing || next === undefined || hashed.length + asking.length + ready.length >= ahead + idle.length) return
+    taken += 1
     isHashing = true
     deps
-      .prepare(next.value)
+      .prepare(next)
       .then((part) => {
         if (isClosed) part.release()
         else hashed.push(part)
@@ -92,9 +90,8 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   }
 
   function askNext({ ahead, batch }: LookaheadBounds) {
-    const isAll = isExhausted && !isHashing
     const enough = idle.length === 0 ? ahead : hasBegun ? batch : 1
-    if (asking.length > 0 || hashed.length === 0 || (hashed.length < enough && !isAll)) return
+    if (asking.length > 0 || hashed.length === 0 || (hashed.length < enough && !isAllHashed())) return
     hasBegun = true
     asking = hashed
     hashed = []

@@ -31,9 +31,9 @@ export async function sendParts(
   for (const part of ready) remember(deps, part)
   const lookahead = createLookahead(deps.parallel, deps.plan, deps.clock)
   const feed = createPartFeed({
-    numbers,
+    numbers: [...numbers],
     ready,
-    lookahead: () => lookahead.bounds(deps.grants.isBatched),
+    lookahead: (left) => lookahead.bounds(deps.grants.isBatched, left),
     async prepare(partNumber) {
       await deps.gate.opened(link.signal)
       const part = await preparePart(deps, partNumber, link.signal)
