@@ -8,11 +8,8 @@ export type LineEnd = 'server' | 'oss'
 export interface LineNews {
   /** An end that gave no answer gives them again. */
   back(end: LineEnd): void
-  /**
-   * Resolves after `ms`, or as soon as any end is back: mostly it was the device that had no network. True when it is `end` that is back, so
-   * that its outage is over. Rejects with the signal's reason.
-   */
-  rest(end: LineEnd, ms: number, signal: AbortSignal | undefined): Promise<boolean>
+  /** Resolves after `ms` with undefined, or as soon as an end is back, with its name; `only` listens to one. Rejects with the signal's reason. */
+  rest(ms: number, signal: AbortSignal | undefined, only?: LineEnd): Promise<LineEnd | undefined>
 }
 
 export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
@@ -21,11 +18,12 @@ export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
     back(end) {
       for (const wake of resting) wake(end)
     },
-    async rest(end, ms, signal) {
+    async rest(ms, signal, only) {
       const link = linkSignals(signal)
       let heard: LineEnd | undefined
-      const wake = (from: LineEnd) => {
-        heard = from
+      const wake = (end: LineEnd) => {
+        if (only && end !== only) return
+        heard = end
         link.abort(wake)
       }
       resting.add(wake)
@@ -37,7 +35,7 @@ export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
         resting.delete(wake)
         link.release()
       }
-      return heard === end
+      return heard
     },
   }
 }

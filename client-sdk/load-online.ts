@@ -22,7 +22,7 @@ export async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps
       signal.throwIfAborted()
       await streak.waitOrThrow(
         new ClientException('network', 'The code that uploads could not be loaded', { cause }),
-        {},
+        { isUnanswered: true },
         signal,
       )
     }

@@ -27,7 +27,7 @@ const quickBytes = 256 * 1_048_576
 const aheadMs = 2000
 /** What one request for grants may ask for. */
 const maxParts = 100
-/** Parts that tell how quick the line is: those in flight on a slow one end together, too. */
+/** Parts that tell how quick the line is, or more than are in flight: on a slow one those end together, too. */
 const remembered = 16
 
 /** Two parts for each sender at least, unless they are large. */
@@ -40,10 +40,11 @@ export function createLookahead(
   const least = Math.min(2 * parallel, partsIn(slowBytes))
   const most = Math.max(least, Math.min(maxParts, partsIn(quickBytes)))
   const storedAt: number[] = []
+  const telling = Math.max(remembered, parallel + 1)
 
   function partsAhead(): number {
     const [first] = storedAt
-    if (first === undefined || storedAt.length < remembered) return least
+    if (first === undefined || storedAt.length < telling) return least
     // A clock that was set back makes the line look quick, for as many parts as are remembered.
     const perMs = (storedAt.length - 1) / Math.max(1, clock.nowMs() - first)
     return Math.min(most, Math.max(least, Math.floor(aheadMs * perMs)))
@@ -52,7 +53,7 @@ export function createLookahead(
   return {
     stored() {
       storedAt.push(clock.nowMs())
-      if (storedAt.length > remembered) storedAt.shift()
+      if (storedAt.length > telling) storedAt.shift()
     },
     bounds(isBatched, left) {
       // Signed here, parts cost no request, and the later the better: their credentials age.

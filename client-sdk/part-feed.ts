@@ -33,7 +33,7 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   let taken = 0
   let ready: GrantedPart[] = [...(deps.ready ?? [])]
   const idle: { resolve(part: GrantedPart | undefined): void; reject(error: unknown): void }[] = []
-  /** Grants of these were old once. Where new ones are, too, asking is no help. */
+  /** Once for each part, lest grants that are never young be asked for without end; a second pause costs a request for each. */
   const askedAgain = new Set<number>()
   let hashed: PreparedPart[] = []
   let asking: PreparedPart[] = []
@@ -55,7 +55,7 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
       return
     }
     // Once for both: what is too few to ask for must not be enough to hash no more.
-    const bounds = deps.lookahead(numbers.length - taken + hashed.length)
+    const bounds = deps.lookahead(numbers.length - taken + (isHashing ? 1 : 0) + hashed.length)
     hashNext(bounds)
     askNext(bounds)
     const isEmpty = isAllHashed() && hashed.length + asking.length + ready.length === 0
@@ -66,7 +66,8 @@ export function createPartFeed(deps: PartFeedDeps): PartFeed {
   function takeBackOld() {
     const [oldest] = ready
     if (!oldest || !deps.isOld(oldest.grant)) return
-    const old = ready.filter(({ grant, partNumber }) => !askedAgain.has(partNumber) && deps.isOld(grant))
+    const isTaken = ({ grant, partNumber }: GrantedPart) => !askedAgain.has(partNumber) && deps.isOld(grant)
+    const old = ready.filter(isTaken)
     for (const { partNumber } of old) askedAgain.add(partNumber)
     ready = ready.filter((part) => !old.includes(part))
     hashed = [...old, ...hashed]

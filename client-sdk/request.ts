@@ -51,11 +51,14 @@ const defaultTimeoutMs = 30_000
  * ClientException `network`, `timeout`, `invalid-reply`, those of {@link BearerToken}, or whatever `signal` aborts with.
  */
 export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Promise<{ status: number; body: Reply }> {
-  const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', call.onRetry ?? deps.onRetry)
+  const onRetry = call.onRetry ?? deps.onRetry
+  const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', onRetry, deps.news)
   let mayRefreshToken = true
   let networkFailures = 0
+  let isDown = false
   const answered = () => {
-    if (networkFailures > 0) deps.news.back('server')
+    if (isDown) deps.news.back('server')
+    isDown = false
   }
   for (;;) {
     call.signal?.throwIfAborted()
@@ -76,12 +79,13 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
         } else await streak.waitOrThrow(error, error, call.signal)
       } else if (error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')) {
         networkFailures += 1
+        isDown = true
         const reason =
           networkFailures === 2
             ? await deps.explainFailure?.(urlOf(deps.baseUrl, call), 'server', call.signal)
             : undefined
         if (reason) throw reason
-        await streak.waitOrThrow(error, {}, call.signal, (ms) => deps.news.rest('server', ms, call.signal))
+        await streak.waitOrThrow(error, { isUnanswered: true }, call.signal)
       } else throw error
     }
   }

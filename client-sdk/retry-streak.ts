@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { ClientException, ServiceException } from './errors.ts'
+import type { LineNews } from './line-news.ts'
 import { type FailedAttempt, type RetryPolicy, retryDelayMs } from './retry.ts'
 
 /** What a caller is told before a wait. */
@@ -9,7 +10,7 @@ export interface RetryNotice {
   of: 'server' | number
   /** Failures in a row so far. */
   failures: number
-  /** The wait that follows. */
+  /** The wait that follows, at most: it ends with the outage where somebody else hears of that end. */
   delayMs: number
   /** The last failure. */
   error: ClientException | ServiceException
@@ -19,42 +20,50 @@ export interface RetryNotice {
 export interface RetryStreak {
   /** The last `ms` were no part of an outage: bytes moved, or nothing was to be sent. */
   leaveOut(ms: number): void
-  /**
-   * Waits until the next attempt is due, or throws `error` when there should be none. `rest` is another way to wait: it says with true
-   * that the outage is over. The next one has its own time then, and its back-offs begin small; attempts are counted on.
-   */
+  /** Waits until the next attempt is due, or throws `error` when there should be none. */
   waitOrThrow(
     error: ClientException | ServiceException,
     failure: FailedAttempt,
     signal: AbortSignal | undefined,
-    rest?: (ms: number) => Promise<boolean>,
   ): Promise<void>
 }
 
+/**
+ * Where no answer came, `news` ends a wait: of the end that is asked, and then the next outage has its own time, and its back-offs begin
+ * small; or of the other end, once in an outage, as mostly it was the device that had no network. Attempts are counted on.
+ */
 export function createRetryStreak(
   clock: Clock,
   policy: RetryPolicy,
   of: RetryNotice['of'],
   onRetry?: (notice: RetryNotice) => void,
+  news?: LineNews,
 ): RetryStreak {
+  const end = of === 'server' ? 'server' : 'oss'
   let failures = 0
   let failuresOfOutage = 0
   let outageBeganMs = 0
+  let heardOfOther = false
   return {
     leaveOut(ms) {
       // Before the first failure there is nothing to leave it out of.
       if (failuresOfOutage > 0) outageBeganMs += ms
     },
-    async waitOrThrow(error, failure, signal, rest) {
+    async waitOrThrow(error, failure, signal) {
       failures += 1
       failuresOfOutage += 1
-      if (failuresOfOutage === 1) outageBeganMs = clock.nowMs()
+      if (failuresOfOutage === 1) {
+        outageBeganMs = clock.nowMs()
+        heardOfOther = false
+      }
       const elapsedMs = clock.nowMs() - outageBeganMs
       const delayMs = retryDelayMs(policy, failuresOfOutage, elapsedMs, failure, clock.random())
       if (delayMs === null || failures >= policy.maxAttempts) throw error
       onRetry?.({ type: 'retry', of, failures, delayMs, error })
-      if (!rest) await clock.sleep(delayMs, signal)
-      else if (await rest(delayMs)) failuresOfOutage = 0
+      if (!news || !failure.isUnanswered) return clock.sleep(delayMs, signal)
+      const heard = await news.rest(delayMs, signal, heardOfOther ? end : undefined)
+      if (heard === end) failuresOfOutage = 0
+      else if (heard) heardOfOther = true
     },
   }
 }

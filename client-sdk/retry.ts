@@ -11,16 +11,18 @@ export interface RetryPolicy {
 }
 
 /**
- * Rides out two minutes of outage. With full jitter and a cap of 10 s the 50 attempts take about three minutes, so that the time
- * decides when calls fail at once (connection refused), and the attempts when each takes long (a stall is 30 s).
+ * Rides out two minutes of outage. With full jitter and a cap of 10 s the 50 attempts take well over three minutes, so that the time
+ * decides; the attempts do where every one of them moves bytes, which is no part of an outage.
  */
 export const defaultRetryPolicy: RetryPolicy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs: 120_000 }
 
 /** For what is repeated anyway, or has another way to go. */
 export const singleAttempt: RetryPolicy = { baseMs: 0, capMs: 0, maxAttempts: 1, budgetMs: 0 }
 
-/** What an attempt came to. `status` absent: no answer. */
+/** What an attempt came to. */
 export interface FailedAttempt {
+  /** Neither OSS nor the server has said anything. */
+  isUnanswered?: boolean | undefined
   status?: number | undefined
   /** OSS's error code or the problem's. */
   code?: string | undefined
@@ -45,7 +47,7 @@ export function isTransient(failure: FailedAttempt): boolean {
  * The delay in ms before the next attempt, or null for stop. `failures` counts the failed attempts in a row (≥ 1), `elapsedMs` is the
  * time since the first of them, `random` is in [0, 1). Full jitter: anywhere between nothing and the capped exponential, because
  * clients that failed together must not come back together. What the service asks for is a floor, with jitter on top. A line that is down has
- * nobody to spare: the wait is no longer than the outage was so far, so that little is added to a short one.
+ * nobody to spare: where no answer came, the wait is no longer than the outage was so far, so that little is added to a short one.
  */
 export function retryDelayMs(
   policy: RetryPolicy,
@@ -58,7 +60,9 @@ export function retryDelayMs(
   if (failures >= policy.maxAttempts || elapsedMs >= policy.budgetMs) return null
   const asked = failure.retryAfterMs ?? 0
   if (asked > maxAskedMs) return null
-  const patience = failure.status === undefined ? Math.max(policy.baseMs, elapsedMs) : Number.POSITIVE_INFINITY
+  // Less than nothing: the clock was set back.
+  const isLineDown = failure.isUnanswered && elapsedMs >= 0
+  const patience = isLineDown ? Math.max(policy.baseMs, elapsedMs) : Number.POSITIVE_INFINITY
   const ceiling = Math.min(policy.capMs, patience, policy.baseMs * 2 ** Math.min(failures - 1, 30))
   return asked + Math.floor(random * (asked > 0 ? Math.min(ceiling, Math.max(asked / 4, policy.baseMs)) : ceiling))
 }

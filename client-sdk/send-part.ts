@@ -45,7 +45,7 @@ const maxFreeRenewals = 3
  * that were hashed, and the reason of `signal`.
  */
 export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
-  const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry)
+  const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry, deps.news)
   const renew = (refused?: RefusedGrant) =>
     deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, refused)
   let { grant, body } = part
@@ -109,7 +109,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
         continue
       }
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })
-      await streak.waitOrThrow(error, {}, signal, (ms) => deps.news.rest('oss', ms, signal))
+      await streak.waitOrThrow(error, { isUnanswered: true }, signal)
     }
   }
 }

@@ -3,7 +3,7 @@ import type { TextForm } from '@partway/client/contract'
 /**
  * The texts of a form as UTF-8, one after the other: what they share is written once, while their values keep their lengths. Hashing text
  * that was just put together, all of it has to be copied and encoded first (1.9 against 1.4 µs for 1,350 characters, Node 20.20). The bytes
- * are valid until the next call. The form must end in text.
+ * are valid until the next call. The form must end in text, four characters at least.
  */
 export function createFormBytes({ gaps, end }: TextForm): (values: readonly string[]) => Buffer {
   const places = gaps.map((gap) => ({ ...gap, start: 0, length: 0 }))

@@ -70,12 +70,13 @@ describe('the feed of parts', () => {
     )
   })
 
-  it('gives out every part also while what is to be ahead grows and shrinks at any moment', async () => {
+  it('gives out every part also while what is to be ahead grows and shrinks, and grants grow old, at any moment', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 8 }),
         fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 30 }),
-        async (senders, aheads) => {
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }),
+        async (senders, aheads, olds) => {
           const { held, prepare } = countingParts()
           const numbers = Array.from({ length: 60 }, (_, index) => index + 1)
           let reads = 0
@@ -83,7 +84,7 @@ describe('the feed of parts', () => {
             numbers,
             prepare,
             askGrant: async (part) => grantFor(part.partNumber),
-            isOld,
+            isOld: () => olds[reads++ % olds.length] ?? false,
             lookahead: () => upTo(aheads[reads++ % aheads.length] ?? 1)(),
           })
           const given: number[] = []
@@ -102,7 +103,8 @@ describe('the feed of parts', () => {
           }
           expect(await Promise.race([all, stuck()])).toBe('all')
           turns = 2000
-          expect(given).toEqual(numbers)
+          // What grew old comes later.
+          expect([...given].sort((a, b) => a - b)).toEqual(numbers)
           expect(held.size).toBe(0)
         },
       ),
@@ -195,17 +197,21 @@ describe('the feed of parts', () => {
   })
 
   describe('when grants grew old before they were used', () => {
+    const allButFirst = Array.from({ length: 59 }, (_, index) => index + 2)
+
     async function feedOf(isOldNow: (grantNumber: number) => boolean) {
       const { held, prepare } = countingParts()
       const batches: number[] = []
-      const numberOf = new Map<object, number>()
+      let granted = 0
       const desk = createGrantDesk(
         {
           async grantParts(_id, parts) {
             batches.push(parts.length)
-            const grants = parts.map((part) => grantFor(part.partNumber))
-            for (const grant of grants) numberOf.set(grant, numberOf.size + 1)
-            return { grants }
+            const before = granted
+            granted += parts.length
+            return {
+              grants: parts.map(({ partNumber }, index) => ({ ...grantFor(partNumber), url: `${before + index + 1}` })),
+            }
           },
         },
         'upl_0',
@@ -215,7 +221,7 @@ describe('the feed of parts', () => {
         numbers: Array.from({ length: 60 }, (_, index) => index + 1),
         prepare,
         askGrant: (part) => desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 }),
-        isOld: (grant) => isOldNow(numberOf.get(grant) ?? 0),
+        isOld: (grant) => isOldNow(Number(grant.url)),
         lookahead: upTo(40),
       })
       const first = await feed.next()
@@ -225,12 +231,12 @@ describe('the feed of parts', () => {
       return { held, feed, batches, first }
     }
     async function takeAll(feed: Awaited<ReturnType<typeof feedOf>>['feed']) {
-      const given: [number, string][] = []
+      const given: { partNumber: number; grantNumber: number }[] = []
       for (let part = await feed.next(); part; part = await feed.next()) {
-        given.push([part.partNumber, part.grant.url])
+        given.push({ partNumber: part.partNumber, grantNumber: Number(part.grant.url) })
         part.release()
       }
-      return given.map(([partNumber]) => partNumber).sort((a, b) => a - b)
+      return given.sort((a, b) => a.partNumber - b.partNumber)
     }
 
     it('asks for all of them again at once, and gives every part out once', async () => {
@@ -239,7 +245,9 @@ describe('the feed of parts', () => {
       oldUpTo = batches.reduce((sum, count) => sum + count)
       expect(oldUpTo).toBeGreaterThan(30)
       const before = batches.length
-      expect(await takeAll(feed)).toEqual(Array.from({ length: 59 }, (_, index) => index + 2))
+      const given = await takeAll(feed)
+      expect(given.map(({ partNumber }) => partNumber)).toEqual(allButFirst)
+      expect(given.every(({ grantNumber }) => grantNumber > oldUpTo)).toBe(true)
       expect(batches[before]).toBeGreaterThanOrEqual(oldUpTo - 1)
       expect(batches.length - before).toBeLessThanOrEqual(3)
       expect(held.size).toBe(0)
@@ -247,7 +255,7 @@ describe('the feed of parts', () => {
 
     it('gives parts out all the same when grants are never young', async () => {
       const { held, feed, batches } = await feedOf(() => true)
-      expect(await takeAll(feed)).toEqual(Array.from({ length: 59 }, (_, index) => index + 2))
+      expect((await takeAll(feed)).map(({ partNumber }) => partNumber)).toEqual(allButFirst)
       expect(batches.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(120)
       expect(held.size).toBe(0)
     })

@@ -88,7 +88,6 @@ describe('a request to the server', () => {
   })
 
   it('is made again at once when another call, or a part, got through', async () => {
-    const awake = setUp([refused, () => json(200, {})])
     const forever = (_: number, signal?: AbortSignal) =>
       new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     for (const end of ['server', 'oss'] as const) {
@@ -101,9 +100,18 @@ describe('a request to the server', () => {
       })
       expect((await made).status).toBe(200)
     }
+  })
+
+  it('tells once that the server is back, by its first answer, whatever that is', async () => {
+    const busy = () => problem(503, 'storage-unavailable')
     const told: string[] = []
-    await request({ ...awake.deps, news: { ...awake.deps.news, back: (end) => told.push(end) } }, get)
-    await request({ ...awake.deps, news: { ...awake.deps.news, back: (end) => told.push(end) } }, get)
+    for (const answers of [
+      [refused, busy, busy, () => json(200, {})],
+      [busy, () => json(200, {})],
+    ]) {
+      const { deps } = setUp(answers)
+      await request({ ...deps, news: { ...deps.news, back: (end) => told.push(end) } }, get)
+    }
     expect(told).toEqual(['server'])
   })
 
