@@ -19,6 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+const killed = { code: null, signal: 'SIGKILL' }
 const fileSizes: Record<string, number> = { 'an empty file': 0, 'five parts': 5 * 1_048_576 - 3 }
 const pointsOf = (use: string) => crashPoints.filter((point) => point.startsWith(`${use}: `))
 
@@ -54,7 +55,7 @@ describe.concurrent.each([...pointsOf('create'), ...pointsOf('complete')])('a se
     const args = ['upload', file, '--json', '--part-size', '1MiB', '--record-dir', `${file}.records`]
     const client = await runUntilDone(() => world.client(balancer, args, subject))
 
-    if (isReached) expect((await dying.ended()).signal).toBe('SIGKILL')
+    if (isReached) expect(await dying.ended(), dying.output()).toEqual(killed)
     const result = JSON.parse(client.stdout().trim().split('\n').at(-1) ?? '')
     expect(await sha256OfObject(world, result.key)).toBe(sha256)
     const { rows } = await world.db.query('SELECT id, state FROM uploads WHERE subject = $1', [subject])
@@ -73,7 +74,7 @@ describe.concurrent.each(pointsOf('abort'))('a server killed at "%s"', (point) =
 
     await runUntilDone(() => world.client(balancer, ['abort', upload.id], 'alice'))
 
-    expect((await dying.ended()).signal).toBe('SIGKILL')
+    expect(await dying.ended(), dying.output()).toEqual(killed)
     for (;;) {
       const { body } = await api('getUpload', { id: upload.id })
       if (body.upload.state === 'aborted') break

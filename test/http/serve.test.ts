@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freePorts, isTaken, type PartwayProcess, runPartway } from '../support/partway-process.ts'
+import { freePorts, isTaken } from '../support/free-ports.ts'
+import { type PartwayProcess, runPartway } from '../support/partway-process.ts'
 
 // One data directory for the whole file, with the embedded Postgres: the tests tell one life of a server, in order.
 let dataDir: string

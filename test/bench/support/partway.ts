@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { mintDevToken } from '../../../server/dev-token.ts'
 import { DEFAULT_ROOT_KEY } from '../../../server/local-cloud/local-cloud.ts'
-import { freePorts } from './free-ports.ts'
+import { freePorts } from '../../support/free-ports.ts'
 import { recommendedNodeOptions } from './node-options.ts'
 import { type Service, startService } from './service.ts'
 import { startPostgres, type Workplace } from './workplace.ts'

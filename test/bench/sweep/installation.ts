@@ -7,7 +7,7 @@ import { migrate } from '../../../server/db/migrate.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../server/local-cloud/embedded-postgres.ts'
 import { LOCAL_BUCKET, localServerUser } from '../../../server/local-identities.ts'
 import { type Child, partwayCommand, startChild, waitUntilAnswering } from '../../support/child.ts'
-import { freePorts } from '../../support/partway-process.ts'
+import { freePorts } from '../../support/free-ports.ts'
 import { recommendedNodeOptions } from '../support/node-options.ts'
 
 /** Postgres, a local cloud and server processes of the build, as an operator would run them. */

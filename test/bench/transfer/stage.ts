@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { presignV4, signHeadersV4 } from '../../../server/oss/sign-v4.ts'
-import { freePorts } from '../support/free-ports.ts'
+import { freePorts } from '../../support/free-ports.ts'
 import { localOwner, type Partway, startPartway } from '../support/partway.ts'
 import { crc64OfFile, type SampleFile } from '../support/sample-file.ts'
 import { checkSink, type Sink } from '../support/sink.ts'
