@@ -7,6 +7,8 @@ import {
   type UploadClient,
 } from '../upload-client.ts'
 import { openFileSource } from './file-source.ts'
+// Here it lies on the same disk: loaded apart, as for pages, it would only keep the first upload waiting.
+import '../upload-file.ts'
 import { createHttpTransport } from './http-transport.ts'
 import { createNodeHashing } from './node-hashing.ts'
 import { type Reader, readerSource } from './reader-source.ts'

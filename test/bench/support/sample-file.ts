@@ -43,6 +43,8 @@ export async function makeSampleFile(
     partCrc64s[part] = decimal(ofPart.digest())
     ofPart.init()
   }
+  // Written out by the system half a minute later, it would hold up whatever is made durable then: the server's rows.
+  await file.sync()
   await file.close()
   return { path, sizeBytes, partSizeBytes, partCrc32s, partCrc64s, crc64: decimal(whole.digest()) }
 }
