@@ -1,5 +1,8 @@
+import { linkSignals } from './abort-link.ts'
 import type { PartGrant, PartRequest } from './contract/part.ts'
 import { ClientException, type ServiceException } from './errors.ts'
+import type { PreparedPart } from './prepared-part.ts'
+import { pausedReason, type RunGate } from './run-gate.ts'
 import type { UploadApi } from './upload-api.ts'
 
 /** A grant that OSS did not take. */
@@ -9,7 +12,7 @@ export interface RefusedGrant {
   error: ServiceException<'oss'> | undefined
 }
 
-/** Gives permission to send parts. */
+/** Gives permission to send parts. A pause drops what it asks of the server, and it throws the pause's reason. */
 export interface GrantDesk {
   /** Whether the server is asked, once for all parts that are asked for together: the more at once, the fewer requests. */
   readonly isBatched: boolean
@@ -25,8 +28,30 @@ interface Waiting {
   reject(error: unknown): void
 }
 
+/** For who holds nothing up while it waits: over a pause, too. Throws what the desk throws, and the signal's reason. */
+export async function askPatiently(
+  desk: Pick<GrantDesk, 'ask'>,
+  part: PreparedPart,
+  gate: RunGate,
+  signal: AbortSignal,
+): Promise<PartGrant> {
+  for (;;) {
+    await gate.opened(signal)
+    try {
+      return await desk.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
+    } catch (error) {
+      if (error !== pausedReason) throw error
+    }
+  }
+}
+
 /** Grants presigned by the server. Parts asked for together, or while a request is under way, share one request. */
-export function createGrantDesk(api: Pick<UploadApi, 'grantParts'>, id: string, signal: AbortSignal): GrantDesk {
+export function createGrantDesk(
+  api: Pick<UploadApi, 'grantParts'>,
+  id: string,
+  gate: Pick<RunGate, 'signal'>,
+  signal: AbortSignal,
+): GrantDesk {
   const waiting: Waiting[] = []
   let isAsking = false
 
@@ -36,11 +61,12 @@ export function createGrantDesk(api: Pick<UploadApi, 'grantParts'>, id: string, 
     await Promise.resolve()
     while (waiting.length > 0) {
       const batch = waiting.splice(0, maxPartsPerRequest)
+      const link = linkSignals(signal, gate.signal)
       try {
         const reply = await api.grantParts(
           id,
           batch.map(({ part }) => part),
-          { signal },
+          { signal: link.signal },
         )
         const grants = new Map(reply.grants.map((grant) => [grant.partNumber, grant]))
         for (const { part, resolve, reject } of batch) {
@@ -50,6 +76,8 @@ export function createGrantDesk(api: Pick<UploadApi, 'grantParts'>, id: string, 
         }
       } catch (error) {
         for (const { reject } of batch) reject(error)
+      } finally {
+        link.release()
       }
     }
     isAsking = false

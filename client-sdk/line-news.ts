@@ -6,17 +6,21 @@ export type LineEnd = 'server' | 'oss'
 
 /** Ends outages for all who wait them out: what one hears is news for the others. */
 export interface LineNews {
-  /** An end that gave no answer gives them again. */
+  /** An end gave no answer. */
+  lost(end: LineEnd): void
+  /** An end does what it is for. That is news if it was lost; an answer like 503 is none: a server that is half broken gives those. */
   back(end: LineEnd): void
   /** Resolves after `ms` with undefined, or as soon as an end is back, with its name; `only` listens to one. Rejects with the signal's reason. */
   rest(ms: number, signal: AbortSignal | undefined, only?: LineEnd): Promise<LineEnd | undefined>
 }
 
 export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
+  const lost = new Set<LineEnd>()
   const resting = new Set<(end: LineEnd) => void>()
   return {
+    lost: (end) => void lost.add(end),
     back(end) {
-      for (const wake of resting) wake(end)
+      if (lost.delete(end)) for (const wake of resting) wake(end)
     },
     async rest(ms, signal, only) {
       const link = linkSignals(signal)

@@ -15,7 +15,9 @@ export async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps
   const streak = createRetryStreak(deps.clock, deps.retry, 'server', deps.onRetry)
   for (;;) {
     signal.throwIfAborted()
+    const sinceMs = deps.clock.nowMs()
     await deps.clock.online(signal)
+    streak.leaveOut(deps.clock.nowMs() - sinceMs)
     try {
       return await unlessAborted(load(), signal)
     } catch (cause) {

@@ -1,3 +1,4 @@
+import { linkSignals } from './abort-link.ts'
 import type { Clock, ServerClock } from './clock.ts'
 import type { UploadCredentials } from './contract/credentials.ts'
 import type { PartGrant } from './contract/part.ts'
@@ -6,6 +7,7 @@ import { ClientException, isServerProblem, ServiceException } from './errors.ts'
 import { createGrantDesk, type GrantDesk } from './grant-desk.ts'
 import { loadOnline } from './load-online.ts'
 import { type RetryPolicy, singleAttempt } from './retry.ts'
+import type { RunGate } from './run-gate.ts'
 import type { UploadApi } from './upload-api.ts'
 import type { UploadMode, UploadNotice } from './upload-options.ts'
 
@@ -19,6 +21,7 @@ export interface ModeDeskDeps {
   clock: Clock
   serverClock: ServerClock
   notify(notice: UploadNotice): void
+  gate: Pick<RunGate, 'signal'>
   /** Ends with the run. */
   signal: AbortSignal
 }
@@ -31,8 +34,8 @@ const autoTimeoutMs = 15_000
  * first refusal on: by the server, by OSS, by the platform. Parts that are stored or on their way stay as they are.
  */
 export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
-  const { api, id, mode, signal } = deps
-  const presigned = createGrantDesk(api, id, signal)
+  const { api, id, mode, gate, signal } = deps
+  const presigned = createGrantDesk(api, id, deps.gate, signal)
   if (mode === 'presigned') return presigned
 
   let loading: Promise<GrantDesk> | undefined
@@ -41,6 +44,15 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   const replacements = new WeakSet<PartGrant>()
 
   async function ask(isUrgent: boolean): Promise<UploadCredentials> {
+    const link = linkSignals(signal, gate.signal)
+    try {
+      return await askUntil(link.signal, isUrgent)
+    } finally {
+      link.release()
+    }
+  }
+
+  async function askUntil(signal: AbortSignal, isUrgent: boolean): Promise<UploadCredentials> {
     if (isUrgent && mode === 'sts') return api.grantCredentials(id, { signal })
     const quickly = { signal, timeoutMs: autoTimeoutMs, retry: singleAttempt, onRetry: () => {} }
     try {

@@ -80,10 +80,11 @@ export async function attemptPart(
   const link = linkSignals(signal, deps.gate.signal)
   const startedAtMs = deps.clock.nowMs()
   let movedAtMs = startedAtMs
+  let limitMs = stallMs
   let timer: ReturnType<typeof setTimeout> | undefined
   const moved = (sentBytes: number) => {
     movedAtMs = deps.clock.nowMs()
-    const limitMs = Math.max(stallMs, deps.line.drainMs(sentBytes, movedAtMs - startedAtMs))
+    limitMs = Math.max(stallMs, deps.line.drainMs(sentBytes, movedAtMs - startedAtMs))
     clearTimeout(timer)
     timer = setTimeout(() => link.abort(new Stalled(limitMs)), limitMs)
   }
@@ -115,8 +116,10 @@ export async function attemptPart(
   } finally {
     clearTimeout(timer)
     forgetWake?.()
-    streak.leaveOut(movedAtMs - startedAtMs)
-    deps.window.leaveOut(movedAtMs - startedAtMs)
+    // Past its limit an attempt does not stand still: the machine slept.
+    const sleptMs = Math.max(0, deps.clock.nowMs() - movedAtMs - limitMs)
+    streak.leaveOut(movedAtMs - startedAtMs + sleptMs)
+    deps.window.leaveOut(movedAtMs - startedAtMs + sleptMs)
     link.release()
   }
 }

@@ -5,7 +5,7 @@ import { ClientException, ServiceException } from './errors.ts'
 import type { ExplainFailure } from './explain-failure.ts'
 import type { LineNews } from './line-news.ts'
 import { problemFromReply } from './problem-reply.ts'
-import type { RetryPolicy } from './retry.ts'
+import { isTransient, type RetryPolicy } from './retry.ts'
 import { createRetryStreak, type RetryNotice } from './retry-streak.ts'
 
 /** What may be said about a single call. */
@@ -55,31 +55,31 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
   const streak = createRetryStreak(deps.clock, call.retry ?? deps.retry, 'server', onRetry, deps.news)
   let mayRefreshToken = true
   let networkFailures = 0
-  let isDown = false
-  const answered = () => {
-    if (isDown) deps.news.back('server')
-    isDown = false
-  }
   for (;;) {
     call.signal?.throwIfAborted()
-    await deps.clock.online(call.signal)
     const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
+    const sinceMs = deps.clock.nowMs()
+    await deps.clock.online(call.signal)
     const token = await deps.token.get({ signal: call.signal, timeoutMs })
+    const askedAtMs = deps.clock.nowMs()
+    streak.leaveOut(askedAtMs - sinceMs)
     try {
       const reply = await attempt<Reply>(deps, call, token, timeoutMs)
-      answered()
+      deps.news.back('server')
       return reply
     } catch (error) {
       if (call.signal?.aborted) throw call.signal.reason
       if (error instanceof ServiceException) {
-        answered()
+        if (!isTransient(error)) deps.news.back('server')
         if (error.status === 401 && mayRefreshToken) {
           mayRefreshToken = false
           deps.token.refuse(token)
         } else await streak.waitOrThrow(error, error, call.signal)
       } else if (error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')) {
         networkFailures += 1
-        isDown = true
+        deps.news.lost('server')
+        // Past its time limit no attempt takes time: the machine slept.
+        streak.leaveOut(Math.max(0, deps.clock.nowMs() - askedAtMs - timeoutMs))
         const reason =
           networkFailures === 2
             ? await deps.explainFailure?.(urlOf(deps.baseUrl, call), 'server', call.signal)

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { ClientException, ServiceException } from './errors.ts'
-import type { LineNews } from './line-news.ts'
+import type { LineEnd, LineNews } from './line-news.ts'
 import { type FailedAttempt, type RetryPolicy, retryDelayMs } from './retry.ts'
 
 /** What a caller is told before a wait. */
@@ -18,7 +18,7 @@ export interface RetryNotice {
 
 /** Failures in a row of one thing that is tried again: a request, a part. */
 export interface RetryStreak {
-  /** The last `ms` were no part of an outage: bytes moved, or nothing was to be sent. */
+  /** The last `ms` were no part of an outage: bytes moved, nothing was to be sent, there was no network to send it by, or the machine slept. */
   leaveOut(ms: number): void
   /** Waits until the next attempt is due, or throws `error` when there should be none. */
   waitOrThrow(
@@ -60,8 +60,12 @@ export function createRetryStreak(
       const delayMs = retryDelayMs(policy, failuresOfOutage, elapsedMs, failure, clock.random())
       if (delayMs === null || failures >= policy.maxAttempts) throw error
       onRetry?.({ type: 'retry', of, failures, delayMs, error })
-      if (!news || !failure.isUnanswered) return clock.sleep(delayMs, signal)
-      const heard = await news.rest(delayMs, signal, heardOfOther ? end : undefined)
+      const sinceMs = clock.nowMs()
+      let heard: LineEnd | undefined
+      if (news && failure.isUnanswered) heard = await news.rest(delayMs, signal, heardOfOther ? end : undefined)
+      else await clock.sleep(delayMs, signal)
+      // A wait that was longer than it should be was the machine's sleep.
+      outageBeganMs += Math.max(0, clock.nowMs() - sinceMs - delayMs)
       if (heard === end) failuresOfOutage = 0
       else if (heard) heardOfOther = true
     },

@@ -2,9 +2,15 @@
 export interface RetryPolicy {
   /** The first back-off reaches up to this. */
   baseMs: number
-  /** No back-off reaches past this; what a service asks for may. Nor past the length of an outage so far, where no answer comes at all. */
+  /**
+   * No back-off reaches past this; what a service asks for may. Where no answer comes at all, nor does one reach past the length of the
+   * outage so far, or `baseMs`.
+   */
   capMs: number
-  /** Attempts in a row that may fail. */
+  /**
+   * Attempts in a row that may fail. Where no answer comes they follow each other quickly: ten take some 7 s, twenty a minute. To ride out a
+   * shorter outage than the default's, make `budgetMs` smaller, not this.
+   */
   maxAttempts: number
   /** Retries start only within this long after the first failure in a row: how long an outage may last. */
   budgetMs: number
@@ -47,7 +53,7 @@ export function isTransient(failure: FailedAttempt): boolean {
  * The delay in ms before the next attempt, or null for stop. `failures` counts the failed attempts in a row (≥ 1), `elapsedMs` is the
  * time since the first of them, `random` is in [0, 1). Full jitter: anywhere between nothing and the capped exponential, because
  * clients that failed together must not come back together. What the service asks for is a floor, with jitter on top. A line that is down has
- * nobody to spare: where no answer came, the wait is no longer than the outage was so far, so that little is added to a short one.
+ * nobody to spare: where no answer came, the wait is no longer than the outage was so far (or `baseMs`), so that little is added to a short one.
  */
 export function retryDelayMs(
   policy: RetryPolicy,

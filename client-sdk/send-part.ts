@@ -46,9 +46,10 @@ const maxFreeRenewals = 3
  */
 export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
   const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry, deps.news)
-  const renew = (refused?: RefusedGrant) =>
-    deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, refused)
+  const renew = (instead?: RefusedGrant) =>
+    deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, instead)
   let { grant, body } = part
+  let refused: RefusedGrant | undefined
   let freeRenewals = 0
   let stallMs = deps.stallTimeoutMs
   const sendOnce = async () => {
@@ -56,10 +57,16 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
     try {
       if (deps.ages.isNearEnd(grant)) grant = await renew()
       const reply = await attemptPart(deps, { ...part, grant, body }, { stallMs, streak }, signal)
-      if (reply.status === 200) deps.window.stored()
+      if (reply.status === 200) {
+        deps.window.stored()
+        deps.news.back('oss')
+      }
       return reply
     } catch (error) {
-      if (error instanceof TransportException) place.broke()
+      if (error instanceof TransportException) {
+        place.broke()
+        deps.news.lost('oss')
+      }
       throw error
     } finally {
       place.leave()
@@ -68,6 +75,11 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   for (;;) {
     let error: ClientException | ServiceException
     try {
+      if (refused) {
+        await deps.gate.opened(signal)
+        grant = await renew(refused)
+        refused = undefined
+      }
       const reply = await sendOnce()
       const refusal = ossErrorFromReply(reply, part.partNumber, deps.serverClock.nowMs())
       const verdict = judgePartReply(reply, refusal.code, part.digest)
@@ -79,7 +91,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       if (verdict === 'renew') {
         freeRenewals += 1
         if (freeRenewals > maxFreeRenewals) throw refusal
-        grant = await renew({ grant, error: refusal })
+        refused = { grant, error: refusal }
         continue
       }
       if (verdict === 'upload-missing') await deps.onUploadMissing()
@@ -105,7 +117,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
         // It may have been the grant: nobody here can tell. A new one costs no attempt, but a moment.
         freeRenewals += 1
         await deps.clock.sleep(deps.retry.baseMs * deps.clock.random(), signal)
-        grant = await renew({ grant, error: undefined })
+        refused = { grant, error: undefined }
         continue
       }
       error = new ClientException('network', `Part ${part.partNumber}: ${thrown.message}`, { cause: thrown })

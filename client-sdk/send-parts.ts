@@ -2,7 +2,7 @@ import { linkSignals, runTogether } from './abort-link.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import { ClientException } from './errors.ts'
-import type { GrantDesk } from './grant-desk.ts'
+import { askPatiently, type GrantDesk } from './grant-desk.ts'
 import { etagOfMd5 } from './hashing.ts'
 import { createLookahead } from './lookahead.ts'
 import { createPartFeed } from './part-feed.ts'
@@ -40,10 +40,7 @@ export async function sendParts(
       remember(deps, part)
       return part
     },
-    async askGrant(part) {
-      await deps.gate.opened(link.signal)
-      return deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 })
-    },
+    askGrant: (part) => askPatiently(deps.grants, part, deps.gate, link.signal),
     isOld: deps.ages.isNearEnd,
   })
   const sender = async () => {

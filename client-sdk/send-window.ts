@@ -29,9 +29,8 @@ const partsPerPlace = 4
 /**
  * A cut costs what was in flight, all of which is sent again: a window of one loses half a part, one of four loses two. So an outage is
  * probed by one part at a time, after it half the former window opens at once, and the rest bit by bit, as in TCP's congestion control (RFC 5681).
- * `onBack` is told of each outage's end.
  */
-export function createSendWindow(parallel: number, onBack: () => void): SendWindow {
+export function createSendWindow(parallel: number): SendWindow {
   let size = parallel
   /** What the window opens to after an outage, part by part. */
   let quickSize = parallel
@@ -90,11 +89,9 @@ export function createSendWindow(parallel: number, onBack: () => void): SendWind
         admit()
       }),
     stored() {
-      const wasDown = breaks >= breaksOfALine
       breaks = 0
       size = Math.min(parallel, size + (size < quickSize ? 1 : 1 / (partsPerPlace * Math.floor(size))))
       admit()
-      if (wasDown) onBack()
     },
     leaveOut(ms) {
       leftOut += ms

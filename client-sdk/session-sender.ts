@@ -2,7 +2,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { type Checkpointer, createCheckpointer } from './checkpointer.ts'
 import type { PartGrant } from './contract/part.ts'
 import { createGrantAges } from './grant-age.ts'
-import type { RefusedGrant } from './grant-desk.ts'
+import { askPatiently, type RefusedGrant } from './grant-desk.ts'
 import { createLineSpeed } from './line-speed.ts'
 import { createModeDesk } from './mode-desk.ts'
 import type { Session } from './open-session.ts'
@@ -39,7 +39,16 @@ export function createSessionSender(
   const ages = createGrantAges(deps.serverClock)
   let areHeadersHidden = false
   const { mode, retry } = options
-  const desk = createModeDesk({ ...deps, id, plan: session.plan, mode, retry, notify: run.notify, signal })
+  const desk = createModeDesk({
+    ...deps,
+    id,
+    plan: session.plan,
+    mode,
+    retry,
+    notify: run.notify,
+    gate: run.gate,
+    signal,
+  })
   async function ask(part: { partNumber: number; md5: string }, refused?: RefusedGrant) {
     const grant = await desk.ask(part, refused)
     ages.received(grant)
@@ -68,7 +77,7 @@ export function createSessionSender(
     checkpointer,
     ages,
     line: createLineSpeed(),
-    window: createSendWindow(options.parallel, () => deps.news.back('oss')),
+    window: createSendWindow(options.parallel),
     buffers,
     parallel: options.parallel,
     retry: options.retry,
@@ -97,8 +106,8 @@ export function createSessionSender(
     grantAll(parts, grants) {
       for (const grant of grants) ages.received(grant)
       const known = new Map(grants.map((grant) => [grant.partNumber, grant]))
-      const grantOf = ({ partNumber, digest }: PreparedPart) =>
-        known.get(partNumber) ?? ask({ partNumber, md5: digest.md5 })
+      const grantOf = (part: PreparedPart) =>
+        known.get(part.partNumber) ?? askPatiently({ ask }, part, run.gate, signal)
       return Promise.all(parts.map(async (part) => ({ ...part, grant: await grantOf(part) })))
     },
     async send(numbers, ready, sendSignal) {

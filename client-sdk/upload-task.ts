@@ -42,7 +42,7 @@ export interface UploadTask {
 }
 
 /** Deleting must not keep a caller waiting who wants to stop. */
-const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAttempts: 4, budgetMs: 10_000 } }
+const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAttempts: 8, budgetMs: 10_000 } }
 
 export interface UploadTaskDeps extends UploadFileDeps {
   server: string

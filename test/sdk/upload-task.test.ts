@@ -1,6 +1,6 @@
 import { createMemoryRecordStore, systemClock, type UploadOptions, type UploadTask } from '@partway/client/node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { MiB, sha256OfFile, startUploadBench, type UploadBench, until } from './upload-bench.ts'
+import { MiB, sha256OfFile, startUploadBench, testRetry, type UploadBench, until } from './upload-bench.ts'
 
 let bench: UploadBench
 beforeAll(async () => {
@@ -85,6 +85,29 @@ describe('pause and resume', () => {
     task.pause()
     task.resume()
     expect(task.state).toBe('completed')
+  })
+
+  it.each(['presigned', 'sts'] as const)('may last longer than an outage of the server may (mode %s)', async (mode) => {
+    const retry = { ...testRetry, budgetMs: 300 }
+    let isDown = true
+    let failures = 0
+    const fetchUnlessDown: typeof fetch = async (input, init) => {
+      if (!isDown || !/grants|credentials/.test(String(input))) return bench.fetch(input, init)
+      failures += 1
+      throw new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } })
+    }
+    const token = () => bench.app.token({ scopes: ['uploads', 'credentials'] })
+    const client = bench.clientWith({ retry, token, ports: { fetch: fetchUnlessDown } })
+    const path = await bench.file(8 * MiB, `long-pause-${mode}.bin`)
+    const task = client.upload(path, { partSizeBytes: MiB, parallel: 2, mode })
+    await until(() => failures > 0, 'a grant was asked for in vain')
+    task.pause()
+    const before = failures
+    await new Promise((resolve) => setTimeout(resolve, 2 * retry.budgetMs))
+    expect(failures).toBe(before)
+    isDown = false
+    task.resume()
+    expect(await bench.objectSha256((await task.done).key)).toBe(await sha256OfFile(path))
   })
 
   it('tells the server what is stored, so that another device may go on', async () => {

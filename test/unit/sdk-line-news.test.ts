@@ -10,21 +10,51 @@ const asleep: Clock = {
   sleep: (_, signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
 }
 const living = new AbortController().signal
+const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('between two attempts', () => {
   it('all who rest are woken when an end of the line is back, and told which', async () => {
     const news = createLineNews(asleep)
     const rests = [news.rest(10_000, living), news.rest(10_000, undefined)]
+    news.lost('oss')
     news.back('oss')
     expect(await Promise.all(rests)).toEqual(['oss', 'oss'])
-    const own = news.rest(10_000, living, 'server')
+  })
+
+  it('who listens to one end is not woken by the other', async () => {
+    const news = createLineNews(asleep)
+    const heard: unknown[] = []
+    const own = news.rest(10_000, living, 'server').then((end) => heard.push(end))
+    news.lost('oss')
+    news.lost('server')
     news.back('oss')
+    await turn()
+    expect(heard).toEqual([])
     news.back('server')
-    expect(await own).toBe('server')
+    await own
+    expect(heard).toEqual(['server'])
+  })
+
+  it('nobody is woken by an end that was never lost, and by one that was, once', async () => {
+    const news = createLineNews(asleep)
+    const heard: unknown[] = []
+    const rest = () => void news.rest(10_000, living).then((end) => heard.push(end))
+    rest()
+    news.lost('server')
+    news.back('oss')
+    await turn()
+    expect(heard).toEqual([])
+    news.back('server')
+    await turn()
+    rest()
+    news.back('server')
+    await turn()
+    expect(heard).toEqual(['server'])
   })
 
   it('the next attempt is due when it is due', async () => {
     const news = createLineNews(systemClock)
+    news.lost('oss')
     news.back('oss')
     expect(await news.rest(1, living)).toBeUndefined()
   })
@@ -34,6 +64,7 @@ describe('between two attempts', () => {
     const stop = new AbortController()
     const rest = news.rest(10_000, stop.signal)
     stop.abort(new Error('cancelled'))
+    news.lost('oss')
     news.back('oss')
     await expect(rest).rejects.toThrow('cancelled')
   })
@@ -54,8 +85,12 @@ function setUp(policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs:
   const streak = createRetryStreak(clock, policy, 1, onRetry, { ...news, rest })
   const error = new ClientException('network', 'Part 1: ECONNRESET')
   const fail = () => streak.waitOrThrow(error, { isUnanswered: true }, living)
+  const flap = (end: 'server' | 'oss') => {
+    news.lost(end)
+    news.back(end)
+  }
   return {
-    news,
+    flap,
     told,
     listening,
     error,
@@ -68,22 +103,22 @@ function setUp(policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs:
 
 describe('a part without an answer', () => {
   it('begins the next outage with small back-offs and a time of its own, and counts attempts on', async () => {
-    const { news, told, error, fail, passMs } = setUp({
+    const { flap, told, error, fail, passMs } = setUp({
       baseMs: 400,
       capMs: 10_000,
       maxAttempts: 4,
       budgetMs: 120_000,
     })
     const first = fail()
-    passMs(119_999)
-    news.back('server')
+    flap('server')
     await first
+    passMs(119_999)
     const second = fail()
-    news.back('oss')
+    flap('oss')
     await second
     passMs(1)
     const third = fail()
-    news.back('oss')
+    flap('oss')
     await third
     expect(told).toEqual([
       [1, 399],
@@ -94,36 +129,67 @@ describe('a part without an answer', () => {
   })
 
   it('is woken once by the other end in an outage: a server that comes and goes uses up no attempts', async () => {
-    const { news, listening, error, fail, passMs } = setUp()
+    const { flap, listening, error, fail, passMs } = setUp()
     const attempt = async () => {
-      const failed = fail()
-      for (let flap = 0; flap < 100; flap += 1) news.back('server')
+      let isOver = false
+      const failed = fail().then(() => {
+        isOver = true
+      })
+      for (let times = 0; times < 100; times += 1) flap('server')
+      await turn()
+      expect(isOver).toBe(false)
       passMs(1000)
       // In place of time.
-      news.back('oss')
+      flap('oss')
       await failed
     }
     for (let outage = 0; outage < 2; outage += 1) {
       const woken = fail()
-      news.back('server')
+      flap('server')
       await woken
       await attempt()
     }
     expect(listening).toEqual([undefined, 'oss', undefined, 'oss'])
     const last = fail()
-    news.back('server')
+    flap('server')
     await last
     passMs(120_000)
     await expect(fail()).rejects.toBe(error)
   })
 
   it('is woken by nobody where there was an answer', async () => {
-    const { news } = setUp()
+    const news = createLineNews(asleep)
     const slept: number[] = []
     const clock = { ...systemClock, random: () => 0.5, sleep: async (ms: number) => void slept.push(ms) }
     const policy = { baseMs: 400, capMs: 10_000, maxAttempts: 5, budgetMs: 120_000 }
     const streak = createRetryStreak(clock, policy, 1, undefined, news)
     await streak.waitOrThrow(new ClientException('network', 'slow down'), { status: 503 }, living)
     expect(slept).toEqual([200])
+  })
+
+  it('is not given up for an hour that the machine slept through', async () => {
+    const machine = { nowMs: 0, sleepsMs: 0 }
+    const clock: Clock = {
+      ...systemClock,
+      nowMs: () => machine.nowMs,
+      random: () => 0.5,
+      async sleep(ms) {
+        machine.nowMs += ms + machine.sleepsMs
+      },
+    }
+    const policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs: 120_000 }
+    for (const news of [createLineNews(clock), undefined]) {
+      const streak = createRetryStreak(clock, policy, 1, undefined, news)
+      const error = new ClientException('network', 'Part 1: ECONNRESET')
+      const fail = () => streak.waitOrThrow(error, { isUnanswered: true }, living)
+      machine.sleepsMs = 3_600_000
+      await fail()
+      await fail()
+      machine.sleepsMs = 0
+      machine.nowMs += 119_000
+      await fail()
+      machine.nowMs += 1_000
+      await expect(fail()).rejects.toBe(error)
+    }
   })
 })

@@ -3,6 +3,7 @@ import { planParts } from '@partway/client/contract'
 import { systemClock } from '@partway/client/node'
 import { describe, expect, it } from 'vitest'
 import { createModeDesk } from '../../client-sdk/mode-desk.ts'
+import { createRunGate } from '../../client-sdk/run-gate.ts'
 
 const md5 = 'XrY7u+Ae7tCTyyK7j1rNww=='
 
@@ -37,6 +38,7 @@ function deskOf(mode: UploadMode, failures: (() => Error)[]) {
     clock: systemClock,
     serverClock: { nowMs: () => Date.now(), learn() {} },
     notify: (notice) => void notices.push(notice.type),
+    gate: createRunGate(),
     signal: new AbortController().signal,
   })
   return { asked, notices, ask: (partNumber: number) => desk.ask({ partNumber, md5 }) }

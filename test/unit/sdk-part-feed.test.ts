@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createGrantDesk } from '../../client-sdk/grant-desk.ts'
+import { askPatiently, createGrantDesk } from '../../client-sdk/grant-desk.ts'
 import { createPartFeed } from '../../client-sdk/part-feed.ts'
 import type { PreparedPart } from '../../client-sdk/prepared-part.ts'
+import { createRunGate, pausedReason } from '../../client-sdk/run-gate.ts'
 
 const grantFor = (partNumber: number) => ({
   partNumber,
@@ -141,6 +142,7 @@ describe('the feed of parts', () => {
         },
       },
       'upl_0',
+      createRunGate(),
       new AbortController().signal,
     )
     const feed = createPartFeed({
@@ -169,6 +171,7 @@ describe('the feed of parts', () => {
         },
       },
       'upl_0',
+      createRunGate(),
       new AbortController().signal,
     )
     const senders = 4
@@ -215,6 +218,7 @@ describe('the feed of parts', () => {
           },
         },
         'upl_0',
+        createRunGate(),
         new AbortController().signal,
       )
       const feed = createPartFeed({
@@ -323,6 +327,7 @@ describe('the grant desk', () => {
         },
       },
       'upl_0',
+      createRunGate(),
       new AbortController().signal,
     )
     const wanted = Array.from({ length: 150 }, (_, index) => desk.ask({ partNumber: index + 1, md5: '' }))
@@ -330,5 +335,37 @@ describe('the grant desk', () => {
     expect(asked).toEqual([100, 50])
     expect(results.filter((result) => result.status === 'rejected')).toHaveLength(1)
     expect(results[6]).toMatchObject({ status: 'rejected', reason: { code: 'invalid-reply' } })
+  })
+
+  it('drops what it asks when the upload is paused, and asks again, together, when it goes on', async () => {
+    const gate = createRunGate()
+    const living = new AbortController().signal
+    const batches: number[] = []
+    const desk = createGrantDesk(
+      {
+        grantParts: (_id, parts, { signal } = {}) =>
+          new Promise((resolve, reject) => {
+            batches.push(parts.length)
+            signal?.addEventListener('abort', () => reject(signal.reason))
+            // An outage that lasts as long as the pause.
+            if (batches.length > 1) resolve({ grants: parts.map(({ partNumber }) => grantFor(partNumber)) })
+          }),
+      },
+      'upl_0',
+      gate,
+      living,
+    )
+    const { prepare } = countingParts()
+    const parts = await Promise.all([1, 2, 3].map(prepare))
+    const patient = parts.map((part) => askPatiently(desk, part, gate, living))
+    const impatient = desk.ask({ partNumber: 4, md5: '' })
+    await settle()
+    gate.pause()
+    await expect(impatient).rejects.toBe(pausedReason)
+    await settle()
+    expect(batches).toEqual([4])
+    gate.resume()
+    expect((await Promise.all(patient)).map(({ partNumber }) => partNumber)).toEqual([1, 2, 3])
+    expect(batches).toEqual([4, 3])
   })
 })

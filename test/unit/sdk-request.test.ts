@@ -95,6 +95,7 @@ describe('a request to the server', () => {
       const news = createLineNews({ sleep: forever })
       const made = request({ ...deps, news }, get)
       await vi.waitFor(() => {
+        news.lost(end)
         news.back(end)
         expect(calls).toHaveLength(2)
       })
@@ -102,17 +103,40 @@ describe('a request to the server', () => {
     }
   })
 
-  it('tells once that the server is back, by its first answer, whatever that is', async () => {
+  it('tells of a server that gives no answer, and of one that does its work again or says what is wrong', async () => {
     const busy = () => problem(503, 'storage-unavailable')
-    const told: string[] = []
-    for (const answers of [
-      [refused, busy, busy, () => json(200, {})],
-      [busy, () => json(200, {})],
-    ]) {
+    const told = async (...answers: Answer[]) => {
+      const news: string[] = []
       const { deps } = setUp(answers)
-      await request({ ...deps, news: { ...deps.news, back: (end) => told.push(end) } }, get)
+      const listening = { ...deps.news, lost: () => void news.push('lost'), back: () => void news.push('back') }
+      await request({ ...deps, news: listening }, get).catch(() => {})
+      return news
     }
-    expect(told).toEqual(['server'])
+    // Of a server that is half broken, 503 comes between refused connections.
+    expect(await told(refused, busy, () => json(200, {}))).toEqual(['lost', 'back'])
+    expect(await told(refused, () => problem(409, 'parts-missing'))).toEqual(['lost', 'back'])
+    expect(await told(busy, busy, busy, busy)).toEqual([])
+  })
+
+  it('is not given up for the time that there is no network, or that the machine sleeps through', async () => {
+    const hour = 3_600_000
+    for (const isOffline of [true, false]) {
+      const { deps, calls } = setUp([refused, refused, refused, () => json(200, {})])
+      let nowMs = 0
+      const clock = {
+        ...deps.clock,
+        nowMs: () => nowMs,
+        async online() {
+          if (isOffline) nowMs += hour
+        },
+      }
+      const fetch = (async (...args: Parameters<typeof deps.fetch>) => {
+        if (!isOffline) nowMs += hour
+        return deps.fetch(...args)
+      }) as typeof deps.fetch
+      await request({ ...deps, clock, fetch, retry: { ...deps.retry, budgetMs: 120_000 } }, get)
+      expect(calls).toHaveLength(4)
+    }
   })
 
   it('throws the problem at once when asking again cannot help', async () => {

@@ -8,7 +8,7 @@ import { createLineSpeed } from '../../client-sdk/line-speed.ts'
 import { type PartReply, type PartRequestToSend, TransportException } from '../../client-sdk/part-transport.ts'
 import { createProgressMeter } from '../../client-sdk/progress.ts'
 import type { RetryNotice } from '../../client-sdk/retry-streak.ts'
-import { createRunGate } from '../../client-sdk/run-gate.ts'
+import { createRunGate, pausedReason } from '../../client-sdk/run-gate.ts'
 import { type SendPartDeps, sendPart } from '../../client-sdk/send-part.ts'
 import { createSendWindow } from '../../client-sdk/send-window.ts'
 
@@ -75,7 +75,7 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
     retry: { baseMs: 1, capMs: 10, maxAttempts: 3, budgetMs: 60_000 },
     line: createLineSpeed(),
     news: createLineNews(changes.clock ?? clock),
-    window: createSendWindow(4, () => {}),
+    window: createSendWindow(4),
     stallTimeoutMs: 1000,
     onMoved: () => {},
     onRetry: (notice) => retries.push(notice),
@@ -95,10 +95,10 @@ function setUp(attempts: Attempt[], changes: Partial<SendPartDeps> = {}) {
 
 describe('one part', () => {
   it('keeps its grant after a failure that everybody can see', async () => {
-    const { run, urls, retries } = setUp([fails(false), stored])
+    const { run, urls, retries } = setUp([fails(false), fails(true), fails(false), stored])
     await run()
-    expect(urls).toEqual(['http://oss/grant-1', 'http://oss/grant-1'])
-    expect(retries).toHaveLength(1)
+    expect(urls).toEqual([1, 1, 2, 2].map((number) => `http://oss/grant-${number}`))
+    expect(retries).toHaveLength(2)
   })
 
   it('is tried again at once when the server, or OSS, answers again', async () => {
@@ -111,6 +111,7 @@ describe('one part', () => {
       const sent = run()
       await vi.waitFor(() => expect(retries).toHaveLength(1))
       await vi.waitFor(() => {
+        news.lost(end)
         news.back(end)
         expect(urls).toHaveLength(2)
       })
@@ -220,7 +221,7 @@ describe('one part', () => {
     const moving = setUp([breaks(0), breaks(0), breaks(0), stored], { clock, retry })
     await moving.run()
     expect(moving.urls).toHaveLength(4)
-    const silent = setUp([breaks(50_000)], { clock, retry })
+    const silent = setUp([breaks(50_000)], { clock, retry, stallTimeoutMs: 60_000 })
     await expect(silent.run()).rejects.toMatchObject({ code: 'network' })
     // The silence of the first attempt came before the first failure.
     expect(silent.urls).toHaveLength(4)
@@ -254,6 +255,57 @@ describe('one part', () => {
     await sending
     expect(urls).toHaveLength(2)
     expect(retries).toEqual([])
+  })
+
+  it('asks for another grant when it goes on, where a pause dropped the asking, and holds no place meanwhile', async () => {
+    const hidden = fails(true)
+    for (const first of [refused(403, 'AccessDenied'), hidden]) {
+      const { run, deps, urls, nextGrant } = setUp([first, stored])
+      let asked = 0
+      const ask = async () => {
+        asked += 1
+        if (asked > 1) return nextGrant()
+        deps.gate.pause()
+        throw pausedReason
+      }
+      Object.assign(deps, { grants: { ask } })
+      const sending = run()
+      await vi.waitFor(() => expect(deps.gate.isPaused).toBe(true))
+      const stop = new AbortController()
+      // All four places are free.
+      const places = await Promise.all([1, 2, 3, 4].map(() => deps.window.enter(stop.signal)))
+      for (const place of places) place.leave()
+      expect([asked, urls.length]).toEqual([1, 1])
+      deps.gate.resume()
+      await sending
+      expect(urls).toEqual(['http://oss/grant-1', 'http://oss/grant-2'])
+    }
+  })
+
+  it('is not given up for an hour that the machine slept through in the middle of an attempt', async () => {
+    let nowMs = 0
+    const clock = { ...systemClock, nowMs: () => nowMs, sleep: async () => {} }
+    const sleeps: Attempt = async () => {
+      nowMs += 3_600_000
+      throw new TransportException('the device slept meanwhile')
+    }
+    const { run, urls } = setUp([sleeps, sleeps, sleeps, stored], {
+      clock,
+      retry: { baseMs: 1, capMs: 1, maxAttempts: 9, budgetMs: 120_000 },
+    })
+    await run()
+    expect(urls).toHaveLength(4)
+  })
+
+  it('tells others what it hears of OSS', async () => {
+    const told: string[] = []
+    const { run, deps } = setUp([fails(false), refused(503, 'SlowDown'), fails(false), stored], {
+      retry: { baseMs: 1, capMs: 1, maxAttempts: 9, budgetMs: 60_000 },
+    })
+    const { news } = deps
+    deps.news = { ...news, lost: (end) => void told.push(`lost ${end}`), back: (end) => void told.push(`back ${end}`) }
+    await run()
+    expect(told).toEqual(['lost oss', 'lost oss', 'back oss'])
   })
 
   it('says why the platform hides the answer, when that can be found out, instead of trying for minutes', async () => {
@@ -371,6 +423,7 @@ describe('one part', () => {
       const { run, urls } = setUp([fails(false), fails(false), attempt(pass), fails(false), stored], {
         clock: { ...systemClock, nowMs: () => nowMs, sleep: async () => {} },
         retry: { baseMs: 1, capMs: 10, maxAttempts: 9, budgetMs },
+        stallTimeoutMs: 3 * budgetMs,
       })
       const endings = [run(), run()].map((sending) =>
         sending.then(
