@@ -15,15 +15,20 @@ export interface BearerToken {
 export function createBearerToken(ask: () => string | Promise<string>): BearerToken {
   let current: Promise<string> | undefined
   let known: string | undefined
+  const forget = (asked: Promise<string>) => {
+    if (current === asked) current = undefined
+  }
   return {
     async get({ signal, timeoutMs }) {
       current ??= Promise.resolve().then(ask).then(checked, failed)
       const asked = current
+      // Also when nobody waits for it any more.
+      asked.catch(() => forget(asked))
       try {
         known = await withinTime(asked, timeoutMs, signal)
         return known
       } catch (error) {
-        if (current === asked && !signal?.aborted) current = undefined
+        if (!signal?.aborted) forget(asked)
         throw error
       }
     },

@@ -7,20 +7,30 @@ export type LineEnd = 'server' | 'oss'
 /** Ends outages for all who wait them out: what one hears is news for the others. */
 export interface LineNews {
   /** An end gave no answer. */
-  lost(end: LineEnd): void
-  /** An end does what it is for. That is news if it was lost; an answer like 503 is none: a server that is half broken gives those. */
+  unanswered(end: LineEnd): void
+  /** An end does what it is for: news, if it was lost. An answer like 503 is nothing to tell; a server that is half broken gives those. */
   back(end: LineEnd): void
   /** Resolves after `ms` with undefined, or as soon as an end is back, with its name; `only` listens to one. Rejects with the signal's reason. */
   rest(ms: number, signal: AbortSignal | undefined, only?: LineEnd): Promise<LineEnd | undefined>
 }
 
+/**
+ * Failures in a row, of whoever, that make a lost end. One connection may break on the best of lines; and what fails where all else
+ * succeeds must be left to its back-offs: woken by each success of the others, it would have used up its attempts in seconds.
+ */
+const failuresOfALine = 2
+
 export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
-  const lost = new Set<LineEnd>()
+  const failures = { server: 0, oss: 0 }
   const resting = new Set<(end: LineEnd) => void>()
   return {
-    lost: (end) => void lost.add(end),
+    unanswered(end) {
+      failures[end] += 1
+    },
     back(end) {
-      if (lost.delete(end)) for (const wake of resting) wake(end)
+      const wasLost = failures[end] >= failuresOfALine
+      failures[end] = 0
+      if (wasLost) for (const wake of resting) wake(end)
     },
     async rest(ms, signal, only) {
       const link = linkSignals(signal)

@@ -77,7 +77,6 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
         } else await streak.waitOrThrow(error, error, call.signal)
       } else if (error instanceof ClientException && (error.code === 'network' || error.code === 'timeout')) {
         networkFailures += 1
-        deps.news.lost('server')
         // Past its time limit no attempt takes time: the machine slept.
         streak.leaveOut(Math.max(0, deps.clock.nowMs() - askedAtMs - timeoutMs))
         const reason =

@@ -50,6 +50,7 @@ export function createRetryStreak(
       if (failuresOfOutage > 0) outageBeganMs += ms
     },
     async waitOrThrow(error, failure, signal) {
+      if (failure.isUnanswered) news?.unanswered(end)
       failures += 1
       failuresOfOutage += 1
       if (failuresOfOutage === 1) {

@@ -46,8 +46,15 @@ const maxFreeRenewals = 3
  */
 export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
   const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry, deps.news)
-  const renew = (instead?: RefusedGrant) =>
-    deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, instead)
+  /** What the server takes for it is no part of an outage of OSS. */
+  const renew = async (instead?: RefusedGrant) => {
+    const sinceMs = deps.clock.nowMs()
+    try {
+      return await deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, instead)
+    } finally {
+      streak.leaveOut(deps.clock.nowMs() - sinceMs)
+    }
+  }
   let { grant, body } = part
   let refused: RefusedGrant | undefined
   let freeRenewals = 0
@@ -63,10 +70,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
       }
       return reply
     } catch (error) {
-      if (error instanceof TransportException) {
-        place.broke()
-        deps.news.lost('oss')
-      }
+      if (error instanceof TransportException) place.broke()
       throw error
     } finally {
       place.leave()
@@ -76,7 +80,9 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
     let error: ClientException | ServiceException
     try {
       if (refused) {
+        const sinceMs = deps.clock.nowMs()
         await deps.gate.opened(signal)
+        streak.leaveOut(deps.clock.nowMs() - sinceMs)
         grant = await renew(refused)
         refused = undefined
       }

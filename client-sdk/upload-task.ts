@@ -1,5 +1,5 @@
 import type { ByteSource } from './byte-source.ts'
-import { cancelled, isServerProblem, toException } from './errors.ts'
+import { ClientException, cancelled, isServerProblem, toException } from './errors.ts'
 import { createProgressMeter, type PartsProgress, type UploadProgress } from './progress.ts'
 import { createProgressReports } from './progress-reports.ts'
 import { createRunGate } from './run-gate.ts'
@@ -27,7 +27,7 @@ export interface UploadTask {
   waitUntilFinished(): Promise<void>
   /** The same as {@link done}. */
   getResult(): Promise<UploadResult>
-  /** Drops the requests in flight; whole parts already sent stay. Does nothing when the task has ended. */
+  /** Drops the parts in flight, and what is asked for them; whole parts already sent stay. Does nothing when the task has ended. */
   pause(): void
   /** Goes on with the parts that are missing. Does nothing unless paused. */
   resume(): void
@@ -42,6 +42,7 @@ export interface UploadTask {
 }
 
 /** Deleting must not keep a caller waiting who wants to stop. */
+const abortMs = 15_000
 const abortCall = { timeoutMs: 10_000, retry: { baseMs: 200, capMs: 2000, maxAttempts: 8, budgetMs: 10_000 } }
 
 export interface UploadTaskDeps extends UploadFileDeps {
@@ -188,9 +189,12 @@ export function startUploadTask(deps: UploadTaskDeps, options: ResolvedOptions):
 }
 
 async function abortUnlessGone(api: UploadApi, id: string): Promise<void> {
+  // A device without a network waits for one.
+  const signal = AbortSignal.timeout(abortMs)
   try {
-    await api.abortUpload(id, abortCall)
+    await api.abortUpload(id, { ...abortCall, signal })
   } catch (error) {
+    if (signal.aborted) throw new ClientException('timeout', 'The server could not be told of the cancel')
     if (!isServerProblem(error) || error.code !== 'upload-not-found') throw error
   }
 }

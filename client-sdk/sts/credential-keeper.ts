@@ -1,4 +1,5 @@
 import type { ServerClock } from '../clock.ts'
+import { pausedReason } from '../run-gate.ts'
 
 /** Credentials, or anything else that dies at a known time. */
 export interface Mortal {
@@ -14,7 +15,7 @@ export interface CredentialKeeper<Held extends Mortal> {
   refuse(held: Held): void
   /**
    * `held` may be dead, and nobody can tell. Resolves when there is another one, or none to be had: then it stays. Asks no more often than
-   * every 20 s, however often it is called.
+   * every 20 s, however often it is called. Throws the reason of a pause that dropped the asking.
    */
   doubt(held: Held): Promise<void>
 }
@@ -36,6 +37,7 @@ export function createCredentialKeeper<Held extends Mortal>(
 ): CredentialKeeper<Held> {
   let held: { value: Held; receivedAtMs: number; renewWithMs: number; notBeforeMs: number } | undefined
   let flight: Promise<Held> | undefined
+  /** Resolves with what went wrong. */
   let aheadOfTime: Promise<unknown> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
 
@@ -51,7 +53,10 @@ export function createCredentialKeeper<Held extends Mortal>(
   function renewAheadOfTime(due: { notBeforeMs: number }) {
     due.notBeforeMs = clock.nowMs() + pauseMs
     aheadOfTime = renew(false)
-      .catch(() => {})
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      )
       .finally(() => {
         aheadOfTime = undefined
       })
@@ -88,7 +93,9 @@ export function createCredentialKeeper<Held extends Mortal>(
         doubtedAtMs = clock.nowMs()
         renewAheadOfTime(held)
       }
-      await aheadOfTime
+      if ((await aheadOfTime) !== pausedReason) return
+      doubtedAtMs = Number.NEGATIVE_INFINITY
+      throw pausedReason
     },
   }
 }

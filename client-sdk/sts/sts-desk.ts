@@ -1,3 +1,4 @@
+import { linkSignals } from '../abort-link.ts'
 import type { Clock, ServerClock } from '../clock.ts'
 import { presignFormsV4 } from '../contract/canonical-v4.ts'
 import type { UploadCredentials } from '../contract/credentials.ts'
@@ -6,6 +7,7 @@ import { type PartPlan, partSize } from '../contract/part-plan.ts'
 import { fillIn } from '../contract/text-form.ts'
 import { invalidReply } from '../errors.ts'
 import type { GrantDesk, RefusedGrant } from '../grant-desk.ts'
+import type { RunGate } from '../run-gate.ts'
 import type { UploadApi } from '../upload-api.ts'
 import { createCredentialKeeper } from './credential-keeper.ts'
 import { assertWebCrypto, createSignerV4, type SignerV4 } from './signer-v4.ts'
@@ -17,6 +19,7 @@ export interface StsDeskDeps {
   plan: PartPlan
   clock: Clock
   serverClock: ServerClock
+  gate: Pick<RunGate, 'signal'>
   signal: AbortSignal
 }
 
@@ -56,12 +59,23 @@ export function createStsDesk(deps: StsDeskDeps): GrantDesk {
     const askedAtMs = clock.nowMs()
     // A clock that was set back may have been asked about "later" than now.
     if (!correction || Math.abs(askedAtMs - correction.askedAtMs) > clockPauseMs) {
-      const done = deps.api
-        .getTime({ signal: deps.signal })
-        .then(({ now }) => serverClock.learn(Date.parse(now), askedAtMs))
-      correction = { askedAtMs, done }
+      correction = { askedAtMs, done: askForTheTime(askedAtMs) }
     }
     return correction.done
+  }
+
+  async function askForTheTime(askedAtMs: number) {
+    const link = linkSignals(deps.signal, deps.gate.signal)
+    try {
+      const { now } = await deps.api.getTime({ signal: link.signal })
+      serverClock.learn(Date.parse(now), askedAtMs)
+    } catch (error) {
+      // A pause drops it, an outage may be over: the next one who needs the time asks again.
+      correction = undefined
+      throw error
+    } finally {
+      link.release()
+    }
   }
 
   async function heed({ grant, error }: RefusedGrant) {

@@ -1,5 +1,5 @@
 import { createMemoryRecordStore, systemClock, type UploadOptions, type UploadTask } from '@partway/client/node'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MiB, sha256OfFile, startUploadBench, testRetry, type UploadBench, until } from './upload-bench.ts'
 
 let bench: UploadBench
@@ -170,6 +170,29 @@ describe('cancel', () => {
     const again = await bench.client.upload(path, { recordStore, partSizeBytes: MiB }).done
     expect(again.sentBytes).toBe(8 * MiB)
     expect(again.id).not.toBe(task.id)
+  })
+
+  it('ends on a device without a network, and says that the server does not know', async () => {
+    slowParts(100)
+    let isOnline = true
+    const online = (signal?: AbortSignal) =>
+      isOnline
+        ? Promise.resolve()
+        : new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    const client = bench.clientWith({ ports: { clock: { ...systemClock, online } } })
+    const task = client.upload(await bench.file(8 * MiB, 'offline.bin'), { partSizeBytes: MiB, parallel: 2 })
+    await until(() => task.progress.sentBytes > 0, 'bytes were moving')
+    isOnline = false
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+      expect(ms).toBeLessThanOrEqual(15_000)
+      return AbortSignal.abort()
+    })
+    try {
+      await expect(task.cancel()).rejects.toMatchObject({ name: 'ClientException', code: 'timeout' })
+    } finally {
+      timeout.mockRestore()
+    }
+    await expect(task.done).rejects.toMatchObject({ code: 'cancelled' })
   })
 
   it('keeps upload and record when told so, and the next run goes on', async () => {

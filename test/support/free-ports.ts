@@ -8,16 +8,17 @@ const portsOfBlock = 100
 const blocks = 200
 
 let guard: Promise<{ server: Server; firstPort: number }> | undefined
-let next = 0
+let used = 0
 
 /** Ports of 127.0.0.1 that nobody listens on; all different, and no other test process gets them while this one lives. */
 export async function freePorts(count: number): Promise<number[]> {
   guard ??= takeBlock()
   const { firstPort } = await guard
   const ports: number[] = []
-  for (let tries = 0; ports.length < count; tries++) {
-    if (tries === portsOfBlock) throw new Error(`no ${count} free ports from ${firstPort} on`)
-    const port = firstPort + 1 + (next++ % (portsOfBlock - 1))
+  while (ports.length < count) {
+    used += 1
+    if (used === portsOfBlock) throw new Error(`all ${portsOfBlock} ports from ${firstPort} on were given out`)
+    const port = firstPort + used
     if (!(await isTaken(port))) ports.push(port)
   }
   return ports

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { pausedReason } from '../../client-sdk/run-gate.ts'
 import { createCredentialKeeper } from '../../client-sdk/sts/credential-keeper.ts'
 
 /** A keeper with a clock that is set by hand, and asks that are answered by hand. */
 function startKeeper(lifeSeconds = 900) {
   let nowMs = Date.parse('2026-01-01T00:00:00Z')
-  const asks: { isUrgent: boolean; answer(): void; fail(): void }[] = []
+  const asks: { isUrgent: boolean; answer(): void; fail(reason?: unknown): void }[] = []
   const keeper = createCredentialKeeper(
     (isUrgent) =>
       new Promise<{ number: number; expiresAt: string }>((resolve, reject) => {
@@ -12,7 +13,7 @@ function startKeeper(lifeSeconds = 900) {
         asks.push({
           isUrgent,
           answer: () => resolve({ number, expiresAt: new Date(nowMs + lifeSeconds * 1000).toISOString() }),
-          fail: () => reject(new Error(`ask ${number} failed`)),
+          fail: (reason) => reject(reason ?? new Error(`ask ${number} failed`)),
         })
       }),
     { nowMs: () => nowMs, learn() {} },
@@ -23,9 +24,9 @@ function startKeeper(lifeSeconds = 900) {
     asks[index]?.answer()
     await settled()
   }
-  const fail = async (index: number) => {
+  const fail = async (index: number, reason?: unknown) => {
     await settled()
-    asks[index]?.fail()
+    asks[index]?.fail(reason)
     await settled()
   }
   return {
@@ -135,6 +136,20 @@ describe('credentials that many parts want', () => {
     expect((await world.keeper.get()).number).toBe(3)
     await world.keeper.doubt(old)
     expect(world.asks).toHaveLength(3)
+  })
+
+  it('are doubted anew, at once, where a pause dropped the asking, and whoever doubts is told of the pause', async () => {
+    const world = startKeeper()
+    const old = await world.first()
+    const doubting = [world.keeper.doubt(old), world.keeper.doubt(old)].map((doubt) =>
+      expect(doubt).rejects.toBe(pausedReason),
+    )
+    await world.fail(1, pausedReason)
+    await Promise.all(doubting)
+    const again = world.keeper.doubt(old)
+    await world.answer(2)
+    await again
+    expect((await world.keeper.get()).number).toBe(3)
   })
 
   it('that seem dead when they come are tried all the same, not asked for with every part', async () => {

@@ -10,13 +10,14 @@ const asleep: Clock = {
   sleep: (_, signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
 }
 const living = new AbortController().signal
+const times = (count: number, run: () => void) => Array.from({ length: count }, run)
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('between two attempts', () => {
   it('all who rest are woken when an end of the line is back, and told which', async () => {
     const news = createLineNews(asleep)
     const rests = [news.rest(10_000, living), news.rest(10_000, undefined)]
-    news.lost('oss')
+    times(2, () => news.unanswered('oss'))
     news.back('oss')
     expect(await Promise.all(rests)).toEqual(['oss', 'oss'])
   })
@@ -25,8 +26,8 @@ describe('between two attempts', () => {
     const news = createLineNews(asleep)
     const heard: unknown[] = []
     const own = news.rest(10_000, living, 'server').then((end) => heard.push(end))
-    news.lost('oss')
-    news.lost('server')
+    times(2, () => news.unanswered('oss'))
+    times(2, () => news.unanswered('server'))
     news.back('oss')
     await turn()
     expect(heard).toEqual([])
@@ -35,13 +36,17 @@ describe('between two attempts', () => {
     expect(heard).toEqual(['server'])
   })
 
-  it('nobody is woken by an end that was never lost, and by one that was, once', async () => {
+  it('nobody is woken by an end that gave answers all the time, or all but once, and by one that was lost, once', async () => {
     const news = createLineNews(asleep)
     const heard: unknown[] = []
     const rest = () => void news.rest(10_000, living).then((end) => heard.push(end))
     rest()
-    news.lost('server')
+    times(2, () => news.unanswered('server'))
     news.back('oss')
+    for (let time = 0; time < 3; time += 1) {
+      news.unanswered('oss')
+      news.back('oss')
+    }
     await turn()
     expect(heard).toEqual([])
     news.back('server')
@@ -54,7 +59,7 @@ describe('between two attempts', () => {
 
   it('the next attempt is due when it is due', async () => {
     const news = createLineNews(systemClock)
-    news.lost('oss')
+    times(2, () => news.unanswered('oss'))
     news.back('oss')
     expect(await news.rest(1, living)).toBeUndefined()
   })
@@ -64,7 +69,7 @@ describe('between two attempts', () => {
     const stop = new AbortController()
     const rest = news.rest(10_000, stop.signal)
     stop.abort(new Error('cancelled'))
-    news.lost('oss')
+    times(2, () => news.unanswered('oss'))
     news.back('oss')
     await expect(rest).rejects.toThrow('cancelled')
   })
@@ -86,10 +91,11 @@ function setUp(policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs:
   const error = new ClientException('network', 'Part 1: ECONNRESET')
   const fail = () => streak.waitOrThrow(error, { isUnanswered: true }, living)
   const flap = (end: 'server' | 'oss') => {
-    news.lost(end)
+    times(2, () => news.unanswered(end))
     news.back(end)
   }
   return {
+    news,
     flap,
     told,
     listening,
@@ -155,6 +161,17 @@ describe('a part without an answer', () => {
     await last
     passMs(120_000)
     await expect(fail()).rejects.toBe(error)
+  })
+
+  it('is left to its back-off, where it fails alone, by all the others that succeed', async () => {
+    const { news, fail } = setUp()
+    let isOver = false
+    void fail().then(() => {
+      isOver = true
+    })
+    times(100, () => news.back('oss'))
+    await turn()
+    expect(isOver).toBe(false)
   })
 
   it('is woken by nobody where there was an answer', async () => {

@@ -95,7 +95,8 @@ describe('a request to the server', () => {
       const news = createLineNews({ sleep: forever })
       const made = request({ ...deps, news }, get)
       await vi.waitFor(() => {
-        news.lost(end)
+        news.unanswered(end)
+        news.unanswered(end)
         news.back(end)
         expect(calls).toHaveLength(2)
       })
@@ -108,13 +109,17 @@ describe('a request to the server', () => {
     const told = async (...answers: Answer[]) => {
       const news: string[] = []
       const { deps } = setUp(answers)
-      const listening = { ...deps.news, lost: () => void news.push('lost'), back: () => void news.push('back') }
+      const listening = {
+        ...deps.news,
+        unanswered: () => void news.push('unanswered'),
+        back: () => void news.push('back'),
+      }
       await request({ ...deps, news: listening }, get).catch(() => {})
       return news
     }
     // Of a server that is half broken, 503 comes between refused connections.
-    expect(await told(refused, busy, () => json(200, {}))).toEqual(['lost', 'back'])
-    expect(await told(refused, () => problem(409, 'parts-missing'))).toEqual(['lost', 'back'])
+    expect(await told(refused, busy, () => json(200, {}))).toEqual(['unanswered', 'back'])
+    expect(await told(refused, () => problem(409, 'parts-missing'))).toEqual(['unanswered', 'back'])
     expect(await told(busy, busy, busy, busy)).toEqual([])
   })
 
@@ -218,6 +223,23 @@ describe('a request to the server', () => {
     await expect(request(deps, get)).rejects.toMatchObject({ code: 'token-unavailable', cause: broken })
     expect([calls, slept]).toEqual([[], []])
     await expect(request(deps, get)).resolves.toMatchObject({ status: 200 })
+  })
+
+  it('asks for the token anew where it failed after the call that wanted it was dropped', async () => {
+    const { deps } = setUp([() => json(200, {})])
+    const giving: { resolve(token: string): void; reject(error: unknown): void }[] = []
+    deps.token = createBearerToken(() => new Promise((resolve, reject) => giving.push({ resolve, reject })))
+    const stop = new AbortController()
+    const dropped = request(deps, { ...get, signal: stop.signal })
+    await vi.waitFor(() => expect(giving).toHaveLength(1))
+    stop.abort(new Error('paused'))
+    await expect(dropped).rejects.toThrow('paused')
+    giving[0]?.reject(new Error('no session'))
+    await new Promise((resolve) => setImmediate(resolve))
+    const next = request(deps, get)
+    await vi.waitFor(() => expect(giving).toHaveLength(2))
+    giving[1]?.resolve('fine')
+    expect((await next).status).toBe(200)
   })
 
   it('waits for a token that never comes no longer than its time limit or its signal', async () => {

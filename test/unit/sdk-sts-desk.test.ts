@@ -1,6 +1,8 @@
+import { ClientException, ServiceException } from '@partway/client'
 import { planParts } from '@partway/client/contract'
 import { systemClock } from '@partway/client/node'
 import { describe, expect, it } from 'vitest'
+import { createRunGate, pausedReason } from '../../client-sdk/run-gate.ts'
 import { createStsDesk } from '../../client-sdk/sts/sts-desk.ts'
 
 const startMs = Date.parse('2026-01-01T00:00:00Z')
@@ -25,6 +27,7 @@ async function grantAt(nowMs: number, changed: Partial<typeof credentials> = {})
     clock: systemClock,
     // Of those that never learn.
     serverClock: { nowMs: () => nowMs, learn() {} },
+    gate: createRunGate(),
     signal: new AbortController().signal,
   })
   const grant = await desk.ask({ partNumber: 5, md5: 'XrY7u+Ae7tCTyyK7j1rNww==' })
@@ -65,5 +68,36 @@ describe('a grant signed by the client', () => {
 
   it('is not made for a region that is none', async () => {
     await expect(grantAt(startMs, { region: 'cn/../x' })).rejects.toMatchObject({ code: 'invalid-reply' })
+  })
+
+  it('asks for the time again after a pause that dropped the asking, and after an outage', async () => {
+    const gate = createRunGate()
+    const answers = [
+      (signal: AbortSignal | undefined) =>
+        new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+      () => Promise.reject(new ClientException('network', 'The server cannot be reached')),
+      async () => ({ now: new Date(startMs).toISOString() }),
+    ]
+    let asked = 0
+    const desk = createStsDesk({
+      api: { getTime: (options) => (answers[asked++] ?? answers[2])?.(options?.signal) as Promise<{ now: string }> },
+      ask: async () => credentials,
+      plan: planParts(5_000_000, 1_048_576),
+      clock: systemClock,
+      serverClock: { nowMs: () => startMs, learn() {} },
+      gate,
+      signal: new AbortController().signal,
+    })
+    const part = { partNumber: 1, md5: 'XrY7u+Ae7tCTyyK7j1rNww==' }
+    const grant = await desk.ask(part)
+    const error = new ServiceException({ from: 'oss', status: 403, code: 'AccessDenied', message: 'refused' })
+    const renew = () => desk.ask(part, { grant, error })
+    const both = [renew(), renew()].map((asking) => expect(asking).rejects.toBe(pausedReason))
+    gate.pause()
+    await Promise.all(both)
+    gate.resume()
+    await expect(renew()).rejects.toMatchObject({ code: 'network' })
+    await renew()
+    expect(asked).toBe(3)
   })
 })
