@@ -193,6 +193,7 @@ describe('cancel', () => {
       timeout.mockRestore()
     }
     await expect(task.done).rejects.toMatchObject({ code: 'cancelled' })
+    await until(() => inFlight() === 0, 'nothing was in flight')
   })
 
   it('keeps upload and record when told so, and the next run goes on', async () => {
