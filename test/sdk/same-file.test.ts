@@ -19,8 +19,8 @@ const sizeBytes = 5 * MiB + 9
 const options = { partSizeBytes: MiB, parallel: 2 }
 
 /** Two tasks of one client on one file, the second waiting for the first, which is slow. */
-async function startTwo(path: string, recordStore?: RecordStore) {
-  bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs: 60 } })
+async function startTwo(path: string, recordStore?: RecordStore, delayMs = 60) {
+  bench.app.cloud.faults.add({ match: { verb: 'UploadPart' }, effect: { kind: 'delay', delayMs } })
   const first = bench.client.upload(path, { ...options, recordStore })
   await until(() => first.id !== undefined, 'the first upload was begun')
   const states: UploadTaskState[] = []
@@ -58,7 +58,8 @@ describe('the same file twice at once', () => {
   })
 
   it('ends for both when the first is cancelled for good', async () => {
-    const { first, second } = await startTwo(await bench.file(sizeBytes))
+    // Slow enough that the cancel comes before the end on any machine.
+    const { first, second } = await startTwo(await bench.file(sizeBytes), undefined, 3000)
     await until(() => second.progress.currentBytes > 0, 'the second heard of the first')
     await first.cancel()
     await expect(second.done).rejects.toMatchObject({ code: 'upload-ended' })
