@@ -1,8 +1,8 @@
-import { linkSignals } from './abort-link.ts'
 import type { PartGrant, PartRequest } from './contract/part.ts'
 import { ClientException, type ServiceException } from './errors.ts'
 import type { PreparedPart } from './prepared-part.ts'
 import { pausedReason, type RunGate } from './run-gate.ts'
+import { untilPaused } from './until-paused.ts'
 import type { UploadApi } from './upload-api.ts'
 
 /** A grant that OSS did not take. */
@@ -61,13 +61,9 @@ export function createGrantDesk(
     await Promise.resolve()
     while (waiting.length > 0) {
       const batch = waiting.splice(0, maxPartsPerRequest)
-      const link = linkSignals(signal, gate.signal)
+      const parts = batch.map(({ part }) => part)
       try {
-        const reply = await api.grantParts(
-          id,
-          batch.map(({ part }) => part),
-          { signal: link.signal },
-        )
+        const reply = await untilPaused(gate, signal, (dropped) => api.grantParts(id, parts, { signal: dropped }))
         const grants = new Map(reply.grants.map((grant) => [grant.partNumber, grant]))
         for (const { part, resolve, reject } of batch) {
           const grant = grants.get(part.partNumber)
@@ -76,8 +72,6 @@ export function createGrantDesk(
         }
       } catch (error) {
         for (const { reject } of batch) reject(error)
-      } finally {
-        link.release()
       }
     }
     isAsking = false

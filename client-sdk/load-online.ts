@@ -15,9 +15,7 @@ export async function loadOnline<Code>(load: () => Promise<Code>, deps: LoadDeps
   const streak = createRetryStreak(deps.clock, deps.retry, 'server', deps.onRetry)
   for (;;) {
     signal.throwIfAborted()
-    const sinceMs = deps.clock.nowMs()
-    await deps.clock.online(signal)
-    streak.leaveOut(deps.clock.nowMs() - sinceMs)
+    await streak.aside(() => deps.clock.online(signal))
     try {
       return await unlessAborted(load(), signal)
     } catch (cause) {

@@ -1,4 +1,3 @@
-import { linkSignals } from './abort-link.ts'
 import type { Clock, ServerClock } from './clock.ts'
 import type { UploadCredentials } from './contract/credentials.ts'
 import type { PartGrant } from './contract/part.ts'
@@ -8,6 +7,7 @@ import { createGrantDesk, type GrantDesk } from './grant-desk.ts'
 import { loadOnline } from './load-online.ts'
 import { type RetryPolicy, singleAttempt } from './retry.ts'
 import type { RunGate } from './run-gate.ts'
+import { untilPaused } from './until-paused.ts'
 import type { UploadApi } from './upload-api.ts'
 import type { UploadMode, UploadNotice } from './upload-options.ts'
 
@@ -35,7 +35,7 @@ const autoTimeoutMs = 15_000
  */
 export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   const { api, id, mode, gate, signal } = deps
-  const presigned = createGrantDesk(api, id, deps.gate, signal)
+  const presigned = createGrantDesk(api, id, gate, signal)
   if (mode === 'presigned') return presigned
 
   let loading: Promise<GrantDesk> | undefined
@@ -43,16 +43,7 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
   /** Grants that came in place of refused ones. A second refusal is about more than age. */
   const replacements = new WeakSet<PartGrant>()
 
-  async function ask(isUrgent: boolean): Promise<UploadCredentials> {
-    const link = linkSignals(signal, gate.signal)
-    try {
-      return await askUntil(link.signal, isUrgent)
-    } finally {
-      link.release()
-    }
-  }
-
-  async function askUntil(signal: AbortSignal, isUrgent: boolean): Promise<UploadCredentials> {
+  async function ask(isUrgent: boolean, signal: AbortSignal): Promise<UploadCredentials> {
     if (isUrgent && mode === 'sts') return api.grantCredentials(id, { signal })
     const quickly = { signal, timeoutMs: autoTimeoutMs, retry: singleAttempt, onRetry: () => {} }
     try {
@@ -71,7 +62,7 @@ export function createModeDesk(deps: ModeDeskDeps): GrantDesk {
     // Code that went with an older release of the page never comes.
     const retry = mode === 'auto' ? singleAttempt : deps.retry
     loading ??= loadOnline(load, { ...deps, retry, onRetry: deps.notify }, signal).then((sts) =>
-      sts.createStsDesk({ ...deps, ask }),
+      sts.createStsDesk({ ...deps, ask: (isUrgent) => untilPaused(gate, signal, (dropped) => ask(isUrgent, dropped)) }),
     )
     return loading
   }

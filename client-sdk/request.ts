@@ -58,11 +58,11 @@ export async function request<Reply>(deps: RequestDeps, call: ServerRequest): Pr
   for (;;) {
     call.signal?.throwIfAborted()
     const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
-    const sinceMs = deps.clock.nowMs()
-    await deps.clock.online(call.signal)
-    const token = await deps.token.get({ signal: call.signal, timeoutMs })
+    const token = await streak.aside(async () => {
+      await deps.clock.online(call.signal)
+      return deps.token.get({ signal: call.signal, timeoutMs })
+    })
     const askedAtMs = deps.clock.nowMs()
-    streak.leaveOut(askedAtMs - sinceMs)
     try {
       const reply = await attempt<Reply>(deps, call, token, timeoutMs)
       deps.news.back('server')

@@ -20,6 +20,8 @@ export interface RetryNotice {
 export interface RetryStreak {
   /** The last `ms` were no part of an outage: bytes moved, nothing was to be sent, there was no network to send it by, or the machine slept. */
   leaveOut(ms: number): void
+  /** Runs what is no part of an outage, however long it takes. */
+  aside<Result>(run: () => Promise<Result>): Promise<Result>
   /** Waits until the next attempt is due, or throws `error` when there should be none. */
   waitOrThrow(
     error: ClientException | ServiceException,
@@ -44,10 +46,19 @@ export function createRetryStreak(
   let failuresOfOutage = 0
   let outageBeganMs = 0
   let heardOfOther = false
+  function leaveOut(ms: number) {
+    // Before the first failure there is nothing to leave it out of.
+    if (failuresOfOutage > 0) outageBeganMs += ms
+  }
   return {
-    leaveOut(ms) {
-      // Before the first failure there is nothing to leave it out of.
-      if (failuresOfOutage > 0) outageBeganMs += ms
+    leaveOut,
+    async aside(run) {
+      const sinceMs = clock.nowMs()
+      try {
+        return await run()
+      } finally {
+        leaveOut(clock.nowMs() - sinceMs)
+      }
     },
     async waitOrThrow(error, failure, signal) {
       if (failure.isUnanswered) news?.unanswered(end)

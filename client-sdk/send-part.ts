@@ -47,14 +47,8 @@ const maxFreeRenewals = 3
 export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: AbortSignal): Promise<void> {
   const streak = createRetryStreak(deps.clock, deps.retry, part.partNumber, deps.onRetry, deps.news)
   /** What the server takes for it is no part of an outage of OSS. */
-  const renew = async (instead?: RefusedGrant) => {
-    const sinceMs = deps.clock.nowMs()
-    try {
-      return await deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, instead)
-    } finally {
-      streak.leaveOut(deps.clock.nowMs() - sinceMs)
-    }
-  }
+  const renew = (instead?: RefusedGrant) =>
+    streak.aside(() => deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, instead))
   let { grant, body } = part
   let refused: RefusedGrant | undefined
   let freeRenewals = 0
@@ -80,9 +74,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
     let error: ClientException | ServiceException
     try {
       if (refused) {
-        const sinceMs = deps.clock.nowMs()
-        await deps.gate.opened(signal)
-        streak.leaveOut(deps.clock.nowMs() - sinceMs)
+        await streak.aside(() => deps.gate.opened(signal))
         grant = await renew(refused)
         refused = undefined
       }

@@ -1,4 +1,3 @@
-import { linkSignals } from '../abort-link.ts'
 import type { Clock, ServerClock } from '../clock.ts'
 import { presignFormsV4 } from '../contract/canonical-v4.ts'
 import type { UploadCredentials } from '../contract/credentials.ts'
@@ -8,6 +7,7 @@ import { fillIn } from '../contract/text-form.ts'
 import { invalidReply } from '../errors.ts'
 import type { GrantDesk, RefusedGrant } from '../grant-desk.ts'
 import type { RunGate } from '../run-gate.ts'
+import { untilPaused } from '../until-paused.ts'
 import type { UploadApi } from '../upload-api.ts'
 import { createCredentialKeeper } from './credential-keeper.ts'
 import { assertWebCrypto, createSignerV4, type SignerV4 } from './signer-v4.ts'
@@ -65,16 +65,13 @@ export function createStsDesk(deps: StsDeskDeps): GrantDesk {
   }
 
   async function askForTheTime(askedAtMs: number) {
-    const link = linkSignals(deps.signal, deps.gate.signal)
     try {
-      const { now } = await deps.api.getTime({ signal: link.signal })
+      const { now } = await untilPaused(deps.gate, deps.signal, (signal) => deps.api.getTime({ signal }))
       serverClock.learn(Date.parse(now), askedAtMs)
     } catch (error) {
       // A pause drops it, an outage may be over: the next one who needs the time asks again.
       correction = undefined
       throw error
-    } finally {
-      link.release()
     }
   }
 

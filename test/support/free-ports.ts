@@ -7,21 +7,27 @@ const firstBlock = 10_000
 const portsOfBlock = 100
 const blocks = 200
 
-let guard: Promise<{ server: Server; firstPort: number }> | undefined
+let block: Promise<number> | undefined
 let used = 0
 
 /** Ports of 127.0.0.1 that nobody listens on; all different, and no other test process gets them while this one lives. */
 export async function freePorts(count: number): Promise<number[]> {
-  guard ??= takeBlock()
-  const { firstPort } = await guard
   const ports: number[] = []
   while (ports.length < count) {
-    used += 1
-    if (used === portsOfBlock) throw new Error(`all ${portsOfBlock} ports from ${firstPort} on were given out`)
-    const port = firstPort + used
+    const port = await nextPort()
     if (!(await isTaken(port))) ports.push(port)
   }
   return ports
+}
+
+async function nextPort(): Promise<number> {
+  if (!block || used === portsOfBlock - 1) {
+    block = takeBlock()
+    used = 0
+  }
+  used += 1
+  const place = used
+  return (await block) + place
 }
 
 /** Whether something listens on the port. */
@@ -33,12 +39,14 @@ export async function isTaken(port: number): Promise<boolean> {
   return false
 }
 
-/** Listens on the first port of a block for as long as this process lives: the others see that it is somebody's. */
-async function takeBlock(): Promise<{ server: Server; firstPort: number }> {
+/** Takes a block by listening on its first port for as long as this process lives: the others see that it is somebody's. */
+async function takeBlock(): Promise<number> {
   for (let tries = 0; tries < blocks; tries++) {
     const firstPort = firstBlock + portsOfBlock * ((process.pid + tries) % blocks)
-    const server = await listen(firstPort)
-    if (server) return { server: server.unref(), firstPort }
+    const guard = await listen(firstPort)
+    if (!guard) continue
+    guard.unref()
+    return firstPort
   }
   throw new Error('no block of ports is free')
 }
