@@ -6,18 +6,18 @@ export type LineEnd = 'server' | 'oss'
 
 /** Ends outages for all who wait them out: what one hears is news for the others. */
 export interface LineNews {
-  /** An end gave no answer. */
+  /** An attempt that counts got no answer from an end. */
   unanswered(end: LineEnd): void
   /** An end does what it is for: news, if it was lost. An answer like 503 is nothing to tell; a server that is half broken gives those. */
   back(end: LineEnd): void
-  /** Resolves after `ms` with undefined, or as soon as an end is back, with its name; `only` listens to one. Rejects with the signal's reason. */
-  rest(ms: number, signal: AbortSignal | undefined, only?: LineEnd): Promise<LineEnd | undefined>
+  /**
+   * Resolves after `ms` with undefined, or as soon as an end is back that is none of `ignored`, with its name. Rejects with the signal's
+   * reason.
+   */
+  rest(ms: number, signal: AbortSignal | undefined, ignored?: ReadonlySet<LineEnd>): Promise<LineEnd | undefined>
 }
 
-/**
- * Failures in a row, of whoever, that make a lost end. One connection may break on the best of lines; and what fails where all else
- * succeeds must be left to its back-offs: woken by each success of the others, it would have used up its attempts in seconds.
- */
+/** Failures in a row, of whoever, that make a lost end: one connection may break on the best of lines. */
 const failuresOfALine = 2
 
 export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
@@ -32,11 +32,11 @@ export function createLineNews(clock: Pick<Clock, 'sleep'>): LineNews {
       failures[end] = 0
       if (wasLost) for (const wake of resting) wake(end)
     },
-    async rest(ms, signal, only) {
+    async rest(ms, signal, ignored) {
       const link = linkSignals(signal)
       let heard: LineEnd | undefined
       const wake = (end: LineEnd) => {
-        if (only && end !== only) return
+        if (ignored?.has(end)) return
         heard = end
         link.abort(wake)
       }

@@ -31,8 +31,8 @@ export interface RetryStreak {
 }
 
 /**
- * Where no answer came, `news` ends a wait: of the end that is asked, and then the next outage has its own time, and its back-offs begin
- * small; or of the other end, once in an outage, as mostly it was the device that had no network. Attempts are counted on.
+ * Where no answer came, `news` of an end's return ends a wait, once for each end: mostly it was the line. What fails all the same is left to
+ * its back-offs from then on; woken by each success of the others it would use up its attempts in seconds.
  */
 export function createRetryStreak(
   clock: Clock,
@@ -41,14 +41,12 @@ export function createRetryStreak(
   onRetry?: (notice: RetryNotice) => void,
   news?: LineNews,
 ): RetryStreak {
-  const end = of === 'server' ? 'server' : 'oss'
+  const heard = new Set<LineEnd>()
   let failures = 0
-  let failuresOfOutage = 0
   let outageBeganMs = 0
-  let heardOfOther = false
   function leaveOut(ms: number) {
     // Before the first failure there is nothing to leave it out of.
-    if (failuresOfOutage > 0) outageBeganMs += ms
+    if (failures > 0) outageBeganMs += ms
   }
   return {
     leaveOut,
@@ -61,25 +59,19 @@ export function createRetryStreak(
       }
     },
     async waitOrThrow(error, failure, signal) {
-      if (failure.isUnanswered) news?.unanswered(end)
+      if (failure.isUnanswered) news?.unanswered(of === 'server' ? 'server' : 'oss')
       failures += 1
-      failuresOfOutage += 1
-      if (failuresOfOutage === 1) {
-        outageBeganMs = clock.nowMs()
-        heardOfOther = false
-      }
-      const elapsedMs = clock.nowMs() - outageBeganMs
-      const delayMs = retryDelayMs(policy, failuresOfOutage, elapsedMs, failure, clock.random())
-      if (delayMs === null || failures >= policy.maxAttempts) throw error
+      if (failures === 1) outageBeganMs = clock.nowMs()
+      const delayMs = retryDelayMs(policy, failures, clock.nowMs() - outageBeganMs, failure, clock.random())
+      if (delayMs === null) throw error
       onRetry?.({ type: 'retry', of, failures, delayMs, error })
       const sinceMs = clock.nowMs()
-      let heard: LineEnd | undefined
-      if (news && failure.isUnanswered) heard = await news.rest(delayMs, signal, heardOfOther ? end : undefined)
-      else await clock.sleep(delayMs, signal)
+      if (news && failure.isUnanswered) {
+        const end = await news.rest(delayMs, signal, heard)
+        if (end) heard.add(end)
+      } else await clock.sleep(delayMs, signal)
       // A wait that was longer than it should be was the machine's sleep.
       outageBeganMs += Math.max(0, clock.nowMs() - sinceMs - delayMs)
-      if (heard === end) failuresOfOutage = 0
-      else if (heard) heardOfOther = true
     },
   }
 }

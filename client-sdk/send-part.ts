@@ -49,6 +49,15 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   /** What the server takes for it is no part of an outage of OSS. */
   const renew = (instead?: RefusedGrant) =>
     streak.aside(() => deps.grants.ask({ partNumber: part.partNumber, md5: part.digest.md5 }, instead))
+  /** Nor of those that wait for its place. */
+  const renewInPlace = async () => {
+    const sinceMs = deps.clock.nowMs()
+    try {
+      return await renew()
+    } finally {
+      deps.window.leaveOut(deps.clock.nowMs() - sinceMs)
+    }
+  }
   let { grant, body } = part
   let refused: RefusedGrant | undefined
   let freeRenewals = 0
@@ -56,7 +65,7 @@ export async function sendPart(deps: SendPartDeps, part: GrantedPart, signal: Ab
   const sendOnce = async () => {
     const place = await takePlace(deps, streak, signal)
     try {
-      if (deps.ages.isNearEnd(grant)) grant = await renew()
+      if (deps.ages.isNearEnd(grant)) grant = await renewInPlace()
       const reply = await attemptPart(deps, { ...part, grant, body }, { stallMs, streak }, signal)
       if (reply.status === 200) {
         deps.window.stored()

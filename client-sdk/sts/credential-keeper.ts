@@ -15,7 +15,7 @@ export interface CredentialKeeper<Held extends Mortal> {
   refuse(held: Held): void
   /**
    * `held` may be dead, and nobody can tell. Resolves when there is another one, or none to be had: then it stays. Asks no more often than
-   * every 20 s, however often it is called. Throws the reason of a pause that dropped the asking.
+   * every 20 s, however often it is called, unless a pause dropped the asking: then it throws the pause's reason.
    */
   doubt(held: Held): Promise<void>
 }

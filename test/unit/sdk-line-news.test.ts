@@ -25,7 +25,7 @@ describe('between two attempts', () => {
   it('who listens to one end is not woken by the other', async () => {
     const news = createLineNews(asleep)
     const heard: unknown[] = []
-    const own = news.rest(10_000, living, 'server').then((end) => heard.push(end))
+    const own = news.rest(10_000, living, new Set(['oss'] as const)).then((end) => heard.push(end))
     times(2, () => news.unanswered('oss'))
     times(2, () => news.unanswered('server'))
     news.back('oss')
@@ -79,15 +79,10 @@ describe('between two attempts', () => {
 function setUp(policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs: 120_000 }) {
   let nowMs = 0
   const news = createLineNews(asleep)
-  const listening: (string | undefined)[] = []
   const told: number[][] = []
   const clock = { ...asleep, nowMs: () => nowMs, random: () => 0.9999 }
-  const rest: typeof news.rest = (ms, signal, only) => {
-    listening.push(only)
-    return news.rest(ms, signal, only)
-  }
   const onRetry = ({ failures, delayMs }: { failures: number; delayMs: number }) => told.push([failures, delayMs])
-  const streak = createRetryStreak(clock, policy, 1, onRetry, { ...news, rest })
+  const streak = createRetryStreak(clock, policy, 1, onRetry, news)
   const error = new ClientException('network', 'Part 1: ECONNRESET')
   const fail = () => streak.waitOrThrow(error, { isUnanswered: true }, living)
   const flap = (end: 'server' | 'oss') => {
@@ -98,7 +93,6 @@ function setUp(policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs:
     news,
     flap,
     told,
-    listening,
     error,
     fail,
     passMs(ms: number) {
@@ -108,58 +102,37 @@ function setUp(policy = { baseMs: 400, capMs: 10_000, maxAttempts: 50, budgetMs:
 }
 
 describe('a part without an answer', () => {
-  it('begins the next outage with small back-offs and a time of its own, and counts attempts on', async () => {
-    const { flap, told, error, fail, passMs } = setUp({
-      baseMs: 400,
-      capMs: 10_000,
-      maxAttempts: 4,
-      budgetMs: 120_000,
-    })
-    const first = fail()
-    flap('server')
-    await first
-    passMs(119_999)
+  it('is woken once by each end; what fails all the same keeps its back-offs and its time, whatever others hear', async () => {
+    const { flap, told, error, fail, passMs } = setUp()
+    const flapOften = (end: 'server' | 'oss') => times(100, () => flap(end))
+    /** Whether it is tried again at once when `end` is back. */
+    async function isWokenBy(end: 'server' | 'oss', failed: Promise<void>) {
+      let isOver = false
+      void failed.then(
+        () => {
+          isOver = true
+        },
+        () => {},
+      )
+      flapOften(end)
+      await turn()
+      return isOver
+    }
+    expect(await isWokenBy('server', fail())).toBe(true)
+    passMs(1000)
     const second = fail()
-    flap('oss')
-    await second
-    passMs(1)
+    expect(await isWokenBy('server', second)).toBe(false)
+    expect(await isWokenBy('oss', second)).toBe(true)
+    passMs(1000)
     const third = fail()
-    flap('oss')
-    await third
+    expect(await isWokenBy('oss', third)).toBe(false)
+    expect(await isWokenBy('server', third)).toBe(false)
     expect(told).toEqual([
       [1, 399],
       [2, 799],
-      [3, 399],
+      [3, 1599],
     ])
-    await expect(fail()).rejects.toBe(error)
-  })
-
-  it('is woken once by the other end in an outage: a server that comes and goes uses up no attempts', async () => {
-    const { flap, listening, error, fail, passMs } = setUp()
-    const attempt = async () => {
-      let isOver = false
-      const failed = fail().then(() => {
-        isOver = true
-      })
-      for (let times = 0; times < 100; times += 1) flap('server')
-      await turn()
-      expect(isOver).toBe(false)
-      passMs(1000)
-      // In place of time.
-      flap('oss')
-      await failed
-    }
-    for (let outage = 0; outage < 2; outage += 1) {
-      const woken = fail()
-      flap('server')
-      await woken
-      await attempt()
-    }
-    expect(listening).toEqual([undefined, 'oss', undefined, 'oss'])
-    const last = fail()
-    flap('server')
-    await last
-    passMs(120_000)
+    passMs(118_000)
     await expect(fail()).rejects.toBe(error)
   })
 

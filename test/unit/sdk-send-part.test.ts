@@ -452,6 +452,29 @@ describe('one part', () => {
       expect(await sendBehind(standsStill)).toEqual(['network', 'network', 4])
     })
 
+    it('goes on when that one waited for a grant: that was no outage of OSS', async () => {
+      let nowMs = 0
+      const budgetMs = 60_000
+      const retry = { baseMs: 1, capMs: 10, maxAttempts: 9, budgetMs }
+      const clock = { ...systemClock, nowMs: () => nowMs, sleep: async () => {} }
+      const { run, deps, urls, nextGrant } = setUp([...Array(5).fill(fails(false)), stored], {
+        clock,
+        retry,
+      })
+      let asked = 0
+      const ask = async () => {
+        asked += 1
+        if (asked === 1) return nextGrant(-1000)
+        await new Promise((resolve) => setImmediate(resolve))
+        // The other one waits by now.
+        nowMs += 2 * budgetMs
+        return nextGrant()
+      }
+      Object.assign(deps, { grants: { ask } })
+      await Promise.all([run(nextGrant(-1000)), run()])
+      expect([asked, urls.length]).toEqual([2, 7])
+    })
+
     it('goes on when that one was stored: there was no outage', async () => {
       const isStored =
         (pass: () => void): Attempt =>
